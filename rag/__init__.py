@@ -1,0 +1,1 @@
+"""Question to cited answer; knows no HTTP and no file format."""

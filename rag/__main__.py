@@ -1,0 +1,109 @@
+"""Command line: ``python -m rag search | ask``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated, NoReturn
+
+import typer
+
+from rag.answerer import Answerer
+from rag.errors import HelpdeskError
+from rag.models import Answer, Question
+from rag.settings import Settings
+from rag.wiring import build_answerer, build_embedder, open_index
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Search the index, or ask it.",
+)  # fmt: skip
+
+MAX_QUESTION = 4000
+_MAX_PASSAGES = 100
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to search for.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=_MAX_PASSAGES, help="How many passages.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print ranked passages."""
+    passages = _answerer().search(Question(_checked(query)), k)
+    if as_json:
+        rows = [
+            {
+                "rank": passage.rank,
+                "score": round(passage.score, 4),
+                "document_id": passage.chunk.document_id,
+                "source": passage.chunk.source,
+                "path": passage.chunk.path,
+                "title": passage.chunk.title,
+                "section": list(passage.chunk.section),
+                "url": passage.chunk.address(passage.chunk.parts[0]),
+                "page": passage.chunk.page,
+                "label": passage.chunk.label,
+                "text": passage.chunk.text,
+            }
+            for passage in passages
+        ]
+        print(json.dumps({"query": query, "passages": rows}, ensure_ascii=False))
+        return
+    for passage in passages:
+        chunk = passage.chunk
+        print(f"{passage.rank:3}. {chunk.heading}  [{passage.score:.3f}]")
+        print(f"     {chunk.address(chunk.parts[0]) or chunk.path}")
+        print(f"     {' '.join(chunk.text.split())[:200]}")
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    language: Annotated[str | None, typer.Option(help="ISO 639-1 of the wanted reply.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print a cited answer."""
+    answer = _answerer().answer(Question(_checked(question), language=language))
+    if as_json:
+        print(json.dumps(asdict(answer), ensure_ascii=False))
+    else:
+        _print(answer)
+
+
+def _print(answer: Answer) -> None:
+    print(answer.text)
+    for citation in answer.citations:
+        place = " > ".join((citation.title, *citation.section))
+        print(f"\n[{citation.marker}] {place}{f' ({citation.label})' if citation.label else ''}")
+        print(f"    {citation.url or citation.path}")
+        if citation.kind == "source":
+            print(f'    "{citation.quote}"')
+    if answer.next_step:
+        print(f"\n{answer.next_step.text}")
+
+
+def _answerer() -> Answerer:
+    settings = Settings()
+    try:
+        return build_answerer(settings, open_index(settings), build_embedder(settings))
+    except HelpdeskError as error:
+        _fail(str(error))
+
+
+def _checked(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        _fail("the question is empty", code=2)
+    if len(text) > MAX_QUESTION:
+        _fail(f"the question is longer than {MAX_QUESTION} characters", code=2)
+    return text
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    print(f"rag: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m rag")

@@ -1,0 +1,285 @@
+"""The whole walk from question to cited answer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rag import refusals
+from rag.citations import Footnotes
+from rag.countries import country_name
+from rag.embedder import Vectors
+from rag.index import Generation, Sentence, chunk_sentences
+from rag.language import detect_language
+from rag.lexical import words
+from rag.messages import FALLBACK, Messages
+from rag.models import (
+    Answer,
+    Article,
+    ArticleNote,
+    NextStep,
+    Passage,
+    Question,
+    Statement,
+)
+from rag.refusals import Refusal
+from rag.retriever import Match, Retriever, query_of
+from rag.text import letters_digits, word_count
+
+_READ = 3
+"""Passages that sentences are taken from (DESIGN 6)."""
+_SENTENCES = 4
+_ALONE = 6
+"""Shorter sentences say nothing without their heading."""
+_FOLLOW_UPS = 3
+_MARGIN = 0.02
+"""How much nearer the best article must be than the next one to answer."""
+_WEAK_BELOW = 1.0
+_NOTHING_BELOW = 0.82
+"""Fused scores: on the 150 development questions no answerable English
+question whose best article is far off lies below the second one; three that
+cannot be answered do."""
+_FOREIGN = 0.8
+"""Share of the two bars for other languages: the lexical side has little to say."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What retrieval brought for a question."""
+
+    query: str
+    vector: Vectors
+    passages: list[Passage]
+    match: Match | None
+    margin: float
+
+
+class Answerer:
+    """Answers questions over one generation, without a language model."""
+
+    def __init__(self, retriever: Retriever, messages: Messages, contact: str):
+        """Answer with a retriever, in the words of `messages`, naming `contact`."""
+        self._retriever = retriever
+        self._messages = messages
+        self._contact = contact
+
+    @property
+    def generation(self) -> Generation:
+        """The generation that answers."""
+        return self._retriever.generation
+
+    def search(self, question: Question, count: int) -> list[Passage]:
+        """Return the best passages, best first."""
+        return self._retriever.search(question, count)
+
+    def answer(self, question: Question) -> Answer:
+        """Answer with citations, or abstain with a reason and a next step."""
+        started = time.perf_counter()
+        language = question.language or detect_language(question.text)
+        spoken = language if language in self._messages.languages() else FALLBACK
+        refusal = refusals.unclear(question.text) or refusals.unsafe(question.text)
+        if refusal:
+            return self._refuse(refusal, spoken, started, started)
+        found = self._find(question)
+        retrieved = time.perf_counter()
+        refusal = refusals.not_written_yet(
+            question.text,
+            language,
+            self.generation.gaps,
+            [passage.chunk.text for passage in found.passages[:_READ]],
+        )
+        if refusal:
+            return self._refuse(refusal, spoken, started, retrieved)
+        if found.match and self._answers(found):
+            answer = self._from_article(found.match.article, question, spoken)
+            if answer.statements:
+                return self._timed(answer, started, retrieved)
+        if not found.passages or self._nothing(found, language):
+            return self._refuse(Refusal("no_evidence", "no_evidence"), spoken, started, retrieved)
+        answer = self._from_passages(found, language, spoken)
+        return self._timed(answer, started, retrieved)
+
+    def _find(self, question: Question) -> _Found:
+        query = query_of(question.text, question.history)
+        vector = self._retriever.embed(query)
+        passages = self._retriever.passages(query, vector, 10, question.filters)
+        # A follow-up alone looks like many articles' questions, so it is
+        # matched together with the turns it leans on.
+        matches = self._retriever.articles(vector)
+        margin = matches[0].score - matches[1].score if len(matches) > 1 else 1.0
+        return _Found(query, vector, passages, matches[0] if matches else None, margin)
+
+    def _answers(self, found: _Found) -> bool:
+        """Whether the best article is near enough to answer by itself."""
+        match = found.match
+        if match is None:
+            return False
+        bar = self.generation.ask_bar
+        return match.score >= bar and (found.margin >= _MARGIN or match.score >= (1 + bar) / 2)
+
+    def _nothing(self, found: _Found, language: str) -> bool:
+        """Whether even the best passage has nothing to do with the question."""
+        best = found.passages[0]
+        near = found.match is not None and found.match.score >= self.generation.ask_floor
+        if best.chunk.kind == "article":
+            return not near
+        share = 1.0 if language == "en" else _FOREIGN
+        return not near and best.score < _NOTHING_BELOW * share
+
+    def _from_article(self, article: Article, question: Question, language: str) -> Answer:
+        notes = Footnotes(self.generation)
+        statements = []
+        for statement in article.statements:
+            markers = notes.statement(article, statement)
+            if markers:
+                statements.append(Statement(statement.text, markers))
+        return Answer(
+            id=_new_id(),
+            status="answered",
+            language=FALLBACK,
+            text=_joined(statements),
+            statements=tuple(statements),
+            citations=notes.citations,
+            next_step=self._contact_step(question, language),
+            follow_ups=self._follow_ups(article),
+            article=ArticleNote(article.article_id, article.checked, article.reviewed_by),
+        )
+
+    def _from_passages(self, found: _Found, language: str, spoken: str) -> Answer:
+        notes = Footnotes(self.generation)
+        statements = self._extract(found, notes)
+        share = 1.0 if language == "en" else _FOREIGN
+        best = found.passages[0]
+        weak = best.chunk.kind == "article" or best.score < _WEAK_BELOW * share
+        text = _joined(statements)
+        if weak:
+            text = f"{self._messages.say(spoken, 'weak')} {text}"
+        key = "weak_contact" if weak else "answered_contact"
+        near = found.match is not None and found.match.score >= self.generation.ask_floor
+        related = found.match.article if found.match and near else None
+        return Answer(
+            id=_new_id(),
+            status="answered",
+            language=FALLBACK,
+            text=text,
+            statements=tuple(statements),
+            citations=notes.citations,
+            strength="weak" if weak else "strong",
+            next_step=NextStep(
+                "contact", self._messages.say(spoken, key, email=self._contact), email=self._contact
+            ),
+            follow_ups=(related.asks[0],) if related and related.asks else (),
+        )
+
+    def _extract(self, found: _Found, notes: Footnotes) -> list[Statement]:
+        """Take the sentences nearest to the question, in the order of the passages."""
+        asked = set(words(found.query))
+        candidates = []
+        for passage in found.passages[:_READ]:
+            if passage.chunk.kind == "article":
+                continue
+            number = self.generation.chunk_number(passage.chunk.chunk_id)
+            if number is None:
+                continue
+            cosines = self.generation.sentence_cosines(number, found.vector)
+            for position, sentence in enumerate(chunk_sentences(passage.chunk)):
+                if _is_heading(sentence):
+                    continue
+                shared = len(asked & set(words(sentence.text))) / (len(asked) or 1)
+                score = float(cosines[position]) + 0.1 * shared - 0.01 * passage.rank
+                candidates.append((score, passage.rank, position, passage.chunk, sentence))
+        best = sorted(candidates, key=lambda each: -each[0])[:_SENTENCES]
+        statements: list[Statement] = []
+        said: set[str] = set()
+        for _, _, _, chunk, sentence in sorted(best, key=lambda each: each[1:3]):
+            key = letters_digits(sentence.text)
+            if key in said:
+                continue
+            said.add(key)
+            alone = word_count(sentence.text) >= _ALONE
+            heading = (sentence.part.section or (chunk.title,))[-1]
+            text = sentence.text if alone else f"{heading}: {sentence.text}"
+            statements.append(Statement(text, (notes.sentence(chunk, sentence),)))
+        return statements or self._summaries(found.passages, notes)
+
+    def _summaries(self, passages: Sequence[Passage], notes: Footnotes) -> list[Statement]:
+        """What articles say where the sources are not indexed here."""
+        articles = {article.document_id: article for article in self.generation.articles}
+        statements = []
+        for passage in passages[:1]:
+            article = articles.get(passage.chunk.document_id)
+            for statement in article.statements[:_SENTENCES] if article else ():
+                markers = notes.statement(article, statement) if article else ()
+                if markers:
+                    statements.append(Statement(statement.text, markers))
+        return statements
+
+    def _refuse(self, refusal: Refusal, language: str, started: float, retrieved: float) -> Answer:
+        notes = Footnotes(self.generation)
+        values: dict[str, str] = {}
+        if refusal.gap:
+            notes.gap(refusal.gap)
+            values = {"title": refusal.gap.title, "section": " > ".join(refusal.gap.section)}
+        step = self._messages.say(language, f"{refusal.reason}_next", email=self._contact)
+        asks_again = refusal.reason == "unclear"
+        answer = Answer(
+            id=_new_id(),
+            status="abstained",
+            language=language,
+            text=self._messages.say(language, refusal.message, **values),
+            citations=notes.citations,
+            reason=refusal.reason,
+            next_step=NextStep(
+                "rephrase" if asks_again else "contact",
+                step,
+                url=refusal.gap.url if refusal.gap else None,
+                email=None if asks_again else self._contact,
+            ),
+        )
+        return self._timed(answer, started, retrieved)
+
+    def _contact_step(self, question: Question, language: str) -> NextStep:
+        if question.country:
+            name = country_name(question.country, language)
+            text = self._messages.say(
+                language, "article_country_contact", country=name, email=self._contact
+            )
+        else:
+            text = self._messages.say(language, "answered_contact", email=self._contact)
+        return NextStep("contact", text, email=self._contact)
+
+    def _follow_ups(self, article: Article) -> tuple[str, ...]:
+        by_id = {each.article_id: each for each in self.generation.articles}
+        related = (by_id[name] for name in article.see_also if name in by_id)
+        return tuple(each.asks[0] for each in related if each.asks)[:_FOLLOW_UPS]
+
+    @staticmethod
+    def _timed(answer: Answer, started: float, retrieved: float) -> Answer:
+        ended = time.perf_counter()
+        timings = {
+            "retrieve": round((retrieved - started) * 1000, 1),
+            "answer": round((ended - retrieved) * 1000, 1),
+        }
+        return replace(answer, timings_ms=timings)
+
+
+def _joined(statements: Sequence[Statement]) -> str:
+    """The statements as running text with their markers."""
+    return " ".join(
+        f"{statement.text} {''.join(f'[{marker}]' for marker in statement.citations)}"
+        for statement in statements
+    )
+
+
+def _is_heading(sentence: Sentence) -> bool:
+    """Whether a sentence only repeats the heading it stands under."""
+    if not sentence.part.section:
+        return False
+    own = letters_digits(sentence.text).removesuffix(sentence.part.label or "")
+    return own == letters_digits(sentence.part.section[-1])
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

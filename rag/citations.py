@@ -1,0 +1,133 @@
+"""Footnotes: every quote is exact text of what is stored, every marker leads somewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rag.index import Generation, Sentence
+from rag.models import (
+    Article,
+    ArticleStatement,
+    Chunk,
+    Citation,
+    Evidence,
+    Gap,
+    IndexedDocument,
+    Part,
+)
+from rag.text import letters_digits
+
+
+class Footnotes:
+    """Numbers citations in order of first appearance; equal ones share a number."""
+
+    def __init__(self, generation: Generation):
+        """Cite what a generation holds."""
+        self._generation = generation
+        self._cited: dict[tuple[str, str | None, str], Citation] = {}
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """All citations so far."""
+        return tuple(self._cited.values())
+
+    def sentence(self, chunk: Chunk, sentence: Sentence) -> int:
+        """Cite a sentence of an indexed chunk; returns its marker."""
+        return self._add(self._of_part(chunk, sentence.part, sentence.text))
+
+    def statement(self, article: Article, statement: ArticleStatement) -> tuple[int, ...]:
+        """Cite the evidence of an article's statement; returns the markers.
+
+        Evidence that is indexed is quoted from the source. Where the source is
+        not indexed here, the article itself is quoted and the source named.
+        Evidence gone stale carries nothing and is left out.
+        """
+        return tuple(
+            dict.fromkeys(
+                self._add(self._of_evidence(article, statement, evidence))
+                for evidence in statement.evidence
+                if not evidence.stale
+            )
+        )
+
+    def gap(self, gap: Gap) -> int:
+        """Cite a page that exists and is still empty; its quote is its own heading."""
+        document = self._generation.document(gap.document_id)
+        title = gap.section[-1] if gap.section else gap.title
+        return self._add(
+            Citation(
+                marker=0,
+                kind="source",
+                document_id=gap.document_id,
+                source=gap.source,
+                path=gap.path,
+                title=gap.title,
+                section=gap.section,
+                url=gap.url,
+                page=None,
+                quote=title,
+                published=document.published if document else None,
+                licence=document.licence if document else None,
+            )
+        )
+
+    def _add(self, citation: Citation) -> int:
+        key = (citation.document_id, citation.url, citation.quote)
+        if key not in self._cited:
+            self._cited[key] = replace(citation, marker=len(self._cited) + 1)
+        return self._cited[key].marker
+
+    def _of_part(self, chunk: Chunk, part: Part, quote: str) -> Citation:
+        document = self._generation.document(chunk.document_id)
+        return Citation(
+            marker=0,
+            kind="source",
+            document_id=chunk.document_id,
+            source=chunk.source,
+            path=chunk.path,
+            title=chunk.title,
+            section=part.section,
+            url=chunk.address(part),
+            page=part.page,
+            quote=quote,
+            label=part.label,
+            **_facts(document),
+        )
+
+    def _of_evidence(
+        self, article: Article, statement: ArticleStatement, evidence: Evidence
+    ) -> Citation:
+        if evidence.quote and evidence.chunk_id:
+            chunk = self._generation.chunk_by_id(evidence.chunk_id)
+            if chunk is not None:
+                wanted = letters_digits(evidence.quote)
+                for part in chunk.parts:
+                    if wanted in letters_digits(part.text):
+                        return self._of_part(chunk, part, evidence.quote)
+        indexed = evidence.quote is not None
+        document = self._generation.document(f"{evidence.source}:{evidence.path}")
+        return Citation(
+            marker=0,
+            kind="source" if indexed else "summary",
+            document_id=f"{evidence.source}:{evidence.path}" if indexed else article.document_id,
+            source=evidence.source,
+            path=evidence.path,
+            title=evidence.title,
+            section=evidence.section,
+            url=evidence.url,
+            page=None,
+            quote=evidence.quote or statement.text,
+            label=evidence.label,
+            **_facts(document),
+        )
+
+
+def _facts(document: IndexedDocument | None) -> dict[str, str | None]:
+    if document is None:
+        return {}
+    return {
+        "version": document.version,
+        "doi": document.doi,
+        "published": document.published,
+        "licence": document.licence,
+    }

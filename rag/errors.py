@@ -1,0 +1,47 @@
+"""The error tree: told apart by what the caller does next.
+
+::
+
+    HelpdeskError
+    ├── UnreadableDocument   skip it, report it
+    ├── SourceUnavailable    keep the last good state, report it
+    ├── NoIndex              build one
+    ├── IndexMismatch        rebuild it
+    ├── IndexLocked          wait for the other ingest
+    ├── ModelUnavailable     retry, then a ticket
+    └── UnknownCitation      regenerate once, then the extractive answer
+
+Abstaining is an `rag.models.Answer`, not an error.
+"""
+
+
+class HelpdeskError(Exception):
+    """Anything that goes wrong here and has a cure, named in its message."""
+
+
+class UnreadableDocument(HelpdeskError):
+    """A document that should have been read and could not be."""
+
+
+class SourceUnavailable(HelpdeskError):
+    """A source that cannot be reached or does not exist."""
+
+
+class NoIndex(HelpdeskError):
+    """There is no index yet."""
+
+
+class IndexMismatch(HelpdeskError):
+    """The index was built with another embedder or format."""
+
+
+class IndexLocked(HelpdeskError):
+    """Another ingest is writing."""
+
+
+class ModelUnavailable(HelpdeskError):
+    """A model cannot be loaded or does not reply."""
+
+
+class UnknownCitation(HelpdeskError):
+    """A marker that points at nothing the model was shown."""

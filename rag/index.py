@@ -1,0 +1,532 @@
+"""The index: an immutable generation on disk; the only importer of Chroma.
+
+``generations/<id>/`` holds one SQLite file and one Chroma directory and is
+never written again once complete; ``current`` names the generation in use and
+is replaced atomically. So a killed ingest harms nothing, and no reader sees
+half an index (DESIGN 2).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import chromadb
+import numpy as np
+from chromadb.api import ClientAPI
+from chromadb.config import Settings as ChromaSettings
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from rag.embedder import Vectors
+from rag.errors import IndexMismatch, NoIndex
+from rag.lexical import LexicalLeg, four_grams, words
+from rag.models import Article, Chunk, Filters, Gap, IndexedDocument, IndexInfo, Part
+from rag.text import sentences, word_count
+
+INDEX_FORMAT = 1
+"""Raised whenever an older generation can no longer be read."""
+KEPT = 3
+"""Generations left for rollback."""
+
+_CHUNK: TypeAdapter[Chunk] = TypeAdapter(Chunk)
+_ARTICLE: TypeAdapter[Article] = TypeAdapter(Article)
+_GAP: TypeAdapter[Gap] = TypeAdapter(Gap)
+
+SENTENCE_WORDS = 3
+"""Shorter sentences get no vector of their own (DESIGN 3)."""
+
+_BATCH = 2000
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, source TEXT NOT NULL, path TEXT NOT NULL,
+    card TEXT NOT NULL, payload TEXT NOT NULL);
+CREATE TABLE chunks (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL,
+    source TEXT NOT NULL, kind TEXT NOT NULL, country TEXT, labels TEXT NOT NULL,
+    content TEXT NOT NULL);
+CREATE INDEX chunks_document ON chunks (document_id);
+CREATE TABLE leftovers (source TEXT NOT NULL, payload TEXT NOT NULL);
+CREATE TABLE gaps (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE articles (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE arrays (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """A document's card, and its whole content as the ingest room wrote it."""
+
+    card: IndexedDocument
+    payload: str
+    country: str | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything a generation holds, before it is written."""
+
+    embedder: str
+    dimensions: int
+    digest: str
+    """Hash of all that went in; equal contents need no new generation."""
+    documents: Sequence[StoredDocument]
+    chunks: Sequence[Chunk]
+    chunk_texts: Sequence[str]
+    """What is searched in lexically: the heading path, then the text."""
+    chunk_vectors: Vectors
+    sentence_chunks: NDArray[np.int32]
+    """For each sentence the number of its chunk."""
+    sentence_vectors: Vectors
+    gaps: Sequence[Gap]
+    articles: Sequence[Article]
+    ask_articles: NDArray[np.int32]
+    """For each asking variant the number of its article."""
+    ask_vectors: Vectors
+    ask_floor: float
+    """Cosine under which a question has nothing to do with any article."""
+    ask_bar: float
+    """Cosine from which on an article answers a question by itself."""
+    acronyms: Mapping[str, str]
+    leftovers: Sequence[tuple[str, str]]
+    """``(source, payload)``: what else the ingest room carries to its next run."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a chunk with the part that tells its place and label."""
+
+    text: str
+    part: Part
+
+
+def chunk_sentences(chunk: Chunk) -> list[Sentence]:
+    """The sentences of a chunk that are indexed by themselves, in order."""
+    return [
+        Sentence(text, part)
+        for part in chunk.parts
+        for text in sentences(part.text)
+        if word_count(text) >= SENTENCE_WORDS
+    ]
+
+
+class Store:
+    """The data directory: its generations and which one is current."""
+
+    def __init__(self, directory: Path):
+        """Name the data directory; nothing is read or written yet."""
+        self.directory = directory
+        self.generations = directory / "generations"
+        self._pointer = directory / "current"
+
+    def current(self) -> str | None:
+        """Return the id of the generation in use, None where there is none."""
+        try:
+            name = self._pointer.read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+        return name if name and (self.generations / name).is_dir() else None
+
+    def open(self, name: str | None = None) -> Generation:
+        """Open a generation for reading, by default the current one.
+
+        Raises:
+            NoIndex: There is none.
+            IndexMismatch: It was written by another version of this program.
+        """
+        chosen = name or self.current()
+        if chosen is None:
+            raise NoIndex(
+                f"there is no index in {self.directory} yet; build one with: python -m ingest run"
+            )
+        return Generation(self.generations / chosen)
+
+    def write(
+        self, name: str, contents: Contents, progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Write a complete generation and make it the current one.
+
+        Args:
+            name: Its id, also the name of its directory.
+            contents: What it holds.
+            progress: Called with the number of vectors stored since the last call.
+        """
+        self.generations.mkdir(parents=True, exist_ok=True)
+        draft = self.generations / f".{name}.draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        _write_sqlite(draft / "index.sqlite", name, contents)
+        _write_chroma(draft / "chroma", contents, progress)
+        draft.rename(self.generations / name)
+        self.use(name)
+
+    def use(self, name: str) -> None:
+        """Make a complete generation the current one, atomically."""
+        draft = self.directory / ".current.draft"
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(name + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._pointer)
+
+    def names(self) -> list[str]:
+        """Every complete generation, oldest first."""
+        if not self.generations.is_dir():
+            return []
+        return sorted(
+            path.name
+            for path in self.generations.iterdir()
+            if path.is_dir() and not path.name.startswith(".")
+        )
+
+    def prune(self) -> None:
+        """Remove drafts that a killed ingest left, and all but the last few generations."""
+        if not self.generations.is_dir():
+            return
+        for draft in self.generations.glob(".*.draft"):
+            shutil.rmtree(draft, ignore_errors=True)
+        current = self.current()
+        for name in self.names()[:-KEPT]:
+            if name != current:
+                shutil.rmtree(self.generations / name, ignore_errors=True)
+
+
+class Generation:
+    """A generation opened for reading; safe to use from several threads."""
+
+    def __init__(self, directory: Path):
+        """Open it.
+
+        Raises:
+            NoIndex: The directory holds no generation.
+            IndexMismatch: It was written by another version of this program.
+        """
+        self.directory = directory
+        file = directory / "index.sqlite"
+        if not file.is_file():
+            raise NoIndex(f"{directory.name} is no index; build one with: python -m ingest run")
+        self._database = sqlite3.connect(
+            f"file:{file}?mode=ro&immutable=1", uri=True, check_same_thread=False
+        )
+        self._lock = threading.Lock()
+        meta = dict(self._rows("SELECT key, value FROM meta"))
+        if meta.get("format") != str(INDEX_FORMAT):
+            raise IndexMismatch(
+                f"index {directory.name} has format {meta.get('format')}, this program reads"
+                f" {INDEX_FORMAT}; rebuild it with: python -m ingest run"
+            )
+        self.digest = meta["digest"]
+        self.info = IndexInfo(
+            generation=meta["generation"],
+            built_at=meta["built_at"],
+            embedder=meta["embedder"],
+            dimensions=int(meta["dimensions"]),
+            documents=int(meta["documents"]),
+            chunks=int(meta["chunks"]),
+        )
+        self.ask_floor = float(meta["ask_floor"])
+        self.ask_bar = float(meta["ask_bar"])
+        self.acronyms: Mapping[str, str] = json.loads(meta["acronyms"])
+        self.words = self._leg("words")
+        self.grams = self._leg("grams")
+        self.sentence_chunks: NDArray[np.int32] = self._array("sentence_chunks")
+        self.ask_articles: NDArray[np.int32] = self._array("ask_articles")
+        self.articles = tuple(
+            _ARTICLE.validate_json(content)
+            for (content,) in self._rows("SELECT content FROM articles ORDER BY number")
+        )
+        self.gaps = tuple(
+            _GAP.validate_json(content)
+            for (content,) in self._rows("SELECT content FROM gaps ORDER BY number")
+        )
+        self._columns = self._rows(
+            "SELECT source, kind, country, labels FROM chunks ORDER BY number"
+        )
+        self._chroma = _chroma(directory / "chroma")
+        self._collections = {
+            name: self._chroma.get_collection(name, embedding_function=None)
+            for name in ("chunks", "sentences", "asks")
+        }
+
+    def check(self, embedder: str) -> None:
+        """Make sure that a query is embedded as the index was.
+
+        Raises:
+            IndexMismatch: The index was built with another embedder.
+        """
+        if embedder != self.info.embedder:
+            raise IndexMismatch(
+                f"the index was built with {self.info.embedder}, the setting says {embedder};"
+                " rebuild it with: python -m ingest run"
+            )
+
+    def close(self) -> None:
+        """Release the files."""
+        with self._lock:
+            self._database.close()
+
+    def nearest(
+        self, collection: str, vector: Vectors, count: int
+    ) -> tuple[NDArray[np.int64], Vectors]:
+        """Find the nearest vectors of ``chunks``, ``sentences`` or ``asks``.
+
+        Args:
+            collection: Which vectors.
+            vector: A unit vector of shape ``(dimensions,)``.
+            count: How many at most.
+
+        Returns:
+            Their numbers and their cosines, best first.
+        """
+        target = self._collections[collection]
+        available = min(count, int(self._size(collection)))
+        if available == 0:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        found = target.query(
+            query_embeddings=[vector.tolist()], n_results=available, include=["distances"]
+        )
+        numbers = np.array([int(each) for each in found["ids"][0]], dtype=np.int64)
+        distances = found["distances"]
+        assert distances is not None  # noqa: S101 - asked for above
+        return numbers, 1.0 - np.array(distances[0], dtype=np.float32)
+
+    def _size(self, collection: str) -> int:
+        sizes = {
+            "chunks": self.info.chunks,
+            "sentences": len(self.sentence_chunks),
+            "asks": len(self.ask_articles),
+        }
+        return sizes[collection]
+
+    def sentence_cosines(self, number: int, vector: Vectors) -> Vectors:
+        """Cosines of a chunk's sentences, as `chunk_sentences` orders them.
+
+        Args:
+            number: The chunk's number.
+            vector: A unit vector of shape ``(dimensions,)``.
+
+        Returns:
+            Shape ``(sentences,)``.
+        """
+        first, last = np.searchsorted(self.sentence_chunks, [number, number + 1])
+        ids = [str(each) for each in range(int(first), int(last))]
+        if not ids:
+            return np.empty(0, dtype=np.float32)
+        found = self._collections["sentences"].get(ids=ids, include=["embeddings"])
+        stored = dict(
+            zip(found["ids"], np.asarray(found["embeddings"], dtype=np.float32), strict=True)
+        )
+        return np.stack([stored[each] for each in ids]) @ vector
+
+    def allowed(self, filters: Filters) -> NDArray[np.bool_] | None:
+        """Which chunks a filter admits; None where there is no limit."""
+        if not any(
+            (filters.labels, filters.sources, filters.countries, filters.kinds, filters.topics)
+        ):
+            return None
+        return np.array(
+            [
+                (not filters.sources or source in filters.sources)
+                and (not filters.kinds or kind in filters.kinds)
+                and (not filters.countries or country in filters.countries)
+                and (not filters.labels or bool(set(labels.split()) & set(filters.labels)))
+                for source, kind, country, labels in self._columns
+            ],
+            dtype=np.bool_,
+        )
+
+    def chunk(self, number: int) -> Chunk:
+        """Return a chunk by its number."""
+        rows = self._rows("SELECT content FROM chunks WHERE number = ?", (int(number),))
+        return _CHUNK.validate_json(rows[0][0])
+
+    def chunk_by_id(self, chunk_id: str) -> Chunk | None:
+        """Return a chunk by its id, None where there is none."""
+        rows = self._rows("SELECT content FROM chunks WHERE id = ?", (chunk_id,))
+        return _CHUNK.validate_json(rows[0][0]) if rows else None
+
+    def chunk_number(self, chunk_id: str) -> int | None:
+        """Return the number of a chunk, None where there is none."""
+        rows = self._rows("SELECT number FROM chunks WHERE id = ?", (chunk_id,))
+        return int(rows[0][0]) if rows else None
+
+    def all_chunks(self) -> Iterator[Chunk]:
+        """Every chunk, in order."""
+        for (content,) in self._rows("SELECT content FROM chunks ORDER BY number"):
+            yield _CHUNK.validate_json(content)
+
+    def documents(self) -> list[IndexedDocument]:
+        """What is indexed."""
+        return [
+            IndexedDocument(**json.loads(card))
+            for (card,) in self._rows("SELECT card FROM documents ORDER BY ordinal")
+        ]
+
+    def document(self, document_id: str) -> IndexedDocument | None:
+        """Return one document's card, None where there is none."""
+        rows = self._rows("SELECT card FROM documents WHERE id = ?", (document_id,))
+        return IndexedDocument(**json.loads(rows[0][0])) if rows else None
+
+    def payloads(self) -> list[tuple[str, str]]:
+        """``(source, payload)`` of every document, for the next ingest."""
+        return [
+            (source, payload)
+            for source, payload in self._rows(
+                "SELECT source, payload FROM documents ORDER BY ordinal"
+            )
+        ]
+
+    def leftovers(self) -> list[tuple[str, str]]:
+        """What else the ingest room left for its next run."""
+        return [
+            (source, payload)
+            for source, payload in self._rows("SELECT source, payload FROM leftovers")
+        ]
+
+    def _rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._database.execute(query, parameters).fetchall()
+
+    def _array(self, name: str) -> NDArray[Any]:
+        (row,) = self._rows("SELECT value FROM arrays WHERE name = ?", (name,))
+        return np.asarray(np.load(io.BytesIO(row[0]), allow_pickle=False))
+
+    def _leg(self, name: str) -> LexicalLeg:
+        (row,) = self._rows("SELECT value FROM arrays WHERE name = ?", (f"{name}.terms",))
+        terms = row[0].decode().split("\n") if row[0] else []
+        return LexicalLeg(
+            terms={term: number for number, term in enumerate(terms)},
+            starts=self._array(f"{name}.starts"),
+            chunks=self._array(f"{name}.chunks"),
+            weights=self._array(f"{name}.weights"),
+            idf=self._array(f"{name}.idf"),
+            count=self.info.chunks,
+        )
+
+
+def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
+    countries = {stored.card.document_id: stored.country for stored in contents.documents}
+    arrays: dict[str, bytes] = {
+        "sentence_chunks": _dump(contents.sentence_chunks),
+        "ask_articles": _dump(contents.ask_articles),
+    }
+    for leg_name, tokenize in (("words", words), ("grams", four_grams)):
+        leg = LexicalLeg.build(contents.chunk_texts, tokenize)
+        arrays[f"{leg_name}.terms"] = "\n".join(leg.terms).encode()
+        for field in ("starts", "chunks", "weights", "idf"):
+            arrays[f"{leg_name}.{field}"] = _dump(getattr(leg, field))
+    meta = {
+        "format": str(INDEX_FORMAT),
+        "generation": name,
+        "built_at": _built_at(name),
+        "embedder": contents.embedder,
+        "dimensions": str(contents.dimensions),
+        "digest": contents.digest,
+        "documents": str(len(contents.documents)),
+        "chunks": str(len(contents.chunks)),
+        "ask_floor": repr(contents.ask_floor),
+        "ask_bar": repr(contents.ask_bar),
+        "acronyms": json.dumps(dict(contents.acronyms), ensure_ascii=False),
+    }
+    with closing(sqlite3.connect(file)) as database, database:
+        database.executescript(_SCHEMA)
+        database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        database.executemany(
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    stored.card.document_id,
+                    ordinal,
+                    stored.card.source,
+                    stored.card.path,
+                    json.dumps(asdict(stored.card), ensure_ascii=False),
+                    stored.payload,
+                )
+                for ordinal, stored in enumerate(contents.documents)
+            ],
+        )
+        database.executemany(
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    number,
+                    chunk.chunk_id,
+                    chunk.document_id,
+                    chunk.source,
+                    chunk.kind,
+                    countries.get(chunk.document_id),
+                    " ".join(sorted({part.label for part in chunk.parts if part.label})),
+                    _CHUNK.dump_json(chunk).decode(),
+                )
+                for number, chunk in enumerate(contents.chunks)
+            ],
+        )
+        database.executemany(
+            "INSERT INTO gaps VALUES (?, ?)",
+            [(number, _GAP.dump_json(gap).decode()) for number, gap in enumerate(contents.gaps)],
+        )
+        database.executemany(
+            "INSERT INTO articles VALUES (?, ?)",
+            [
+                (number, _ARTICLE.dump_json(article).decode())
+                for number, article in enumerate(contents.articles)
+            ],
+        )
+        database.executemany("INSERT INTO leftovers VALUES (?, ?)", contents.leftovers)
+        database.executemany("INSERT INTO arrays VALUES (?, ?)", arrays.items())
+
+
+def _built_at(name: str) -> str:
+    """The moment a generation's id begins with, in ISO 8601."""
+    stamp = name.split("-", 1)[0]
+    return f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}Z"
+
+
+def _dump(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _write_chroma(directory: Path, contents: Contents, progress: Callable[[int], None]) -> None:
+    client = _chroma(directory)
+    for name, vectors in (
+        ("chunks", contents.chunk_vectors),
+        ("sentences", contents.sentence_vectors),
+        ("asks", contents.ask_vectors),
+    ):
+        collection = client.create_collection(
+            name,
+            # Our own vectors only: the built-in function would download a model.
+            embedding_function=None,
+            configuration={
+                "hnsw": {
+                    "space": "cosine",
+                    "ef_construction": 200,
+                    "ef_search": 1000,
+                    "max_neighbors": 32,
+                }
+            },
+        )
+        for start in range(0, len(vectors), _BATCH):
+            batch = vectors[start : start + _BATCH]
+            collection.add(
+                ids=[str(number) for number in range(start, start + len(batch))],
+                embeddings=batch,
+            )
+            progress(len(batch))
+
+
+def _chroma(directory: Path) -> ClientAPI:
+    settings = ChromaSettings(anonymized_telemetry=False, is_persistent=True)
+    return chromadb.PersistentClient(path=str(directory), settings=settings)

