@@ -1,0 +1,159 @@
+"""Documents to chunks of some 200 words, along their headings.
+
+Measured (DESIGN 3): 200 words with siblings under 40 words merged; 80 to 120
+words, or no merging, lose recall. A link paragraph begins an entry that keeps
+its description, so that thirteen documents in one section stay apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ingest.models import Block, Document, Section
+from rag.models import Chunk, Part
+from rag.text import letters_digits, sentences, word_count
+
+CHUNK_WORDS = 200
+MERGE_WORDS = 40
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Blocks that belong together: an entry with its description, or a section."""
+
+    section: Section
+    blocks: tuple[Block, ...]
+
+    @property
+    def words(self) -> int:
+        return sum(word_count(block.text) for block in self.blocks)
+
+    @property
+    def part(self) -> Part:
+        labels = [block.label for block in self.blocks if block.label]
+        label = labels[0] if len(set(labels)) == 1 else None
+        return Part(
+            text="\n".join(block.text for block in self.blocks),
+            section=self.section.heading,
+            anchor=self.section.anchor,
+            page=self.section.page,
+            label=label or (self.section.label if not labels else None),
+        )
+
+
+def chunk_document(document: Document) -> tuple[Chunk, ...]:
+    """Cut a document into chunks, in reading order.
+
+    Sections stay whole up to 200 words, longer ones are cut between blocks,
+    then between sentences; neighbours are merged while one of them has fewer
+    than 40 words, whatever their headings (keeping to one parent heading
+    measured 0.84 against 0.87 R@5). Every part keeps its heading, anchor,
+    page and label.
+    """
+    units = [unit for section in document.sections for unit in _units(section)]
+    chunks = [
+        Chunk(
+            chunk_id=f"{document.document_id}#{ordinal}",
+            document_id=document.document_id,
+            source=document.source,
+            path=document.path,
+            title=document.title,
+            url=document.url,
+            parts=_parts(group),
+            kind=document.kind,
+        )
+        for ordinal, group in enumerate(_merge(units))
+    ]
+    return tuple(chunks)
+
+
+def drop_equal(chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:
+    """Keep one chunk of those with the same text: the first.
+
+    Sites print some introductions on two pages; twice in a ranking they
+    would push a second answer out of it.
+    """
+    seen: set[str] = set()
+    kept = []
+    for chunk in chunks:
+        key = letters_digits(chunk.text)
+        if key not in seen:
+            seen.add(key)
+            kept.append(chunk)
+    return tuple(kept)
+
+
+def _units(section: Section) -> Iterator[_Unit]:
+    """Cut a section at its entries, then what is too long."""
+    group: list[Block] = []
+    for block in section.blocks:
+        if block.entry and any(not each.entry for each in group):
+            yield from _fit(section, group)
+            group = []
+        group.append(block)
+    if group:
+        yield from _fit(section, group)
+
+
+def _fit(section: Section, blocks: Sequence[Block]) -> Iterator[_Unit]:
+    """Yield units of at most `CHUNK_WORDS` words."""
+    group: list[Block] = []
+    words = 0
+    for block in (piece for whole in blocks for piece in _split(whole)):
+        count = word_count(block.text)
+        if group and words + count > CHUNK_WORDS:
+            yield _Unit(section, tuple(group))
+            group, words = [], 0
+        group.append(block)
+        words += count
+    if group:
+        yield _Unit(section, tuple(group))
+
+
+def _split(block: Block) -> Iterator[Block]:
+    """Cut a block that is longer than a chunk between its sentences, else its words."""
+    if word_count(block.text) <= CHUNK_WORDS:
+        yield block
+        return
+    pieces: list[str] = []
+    for sentence in sentences(block.text):
+        words = sentence.split()
+        pieces += [
+            " ".join(words[start : start + CHUNK_WORDS])
+            for start in range(0, len(words), CHUNK_WORDS)
+        ]
+    run = ""
+    for piece in pieces:
+        joined = f"{run} {piece}".strip()
+        if run and word_count(joined) > CHUNK_WORDS:
+            yield replace(block, text=run)
+            run = piece
+        else:
+            run = joined
+    yield replace(block, text=run)
+
+
+def _merge(units: Sequence[_Unit]) -> Iterator[tuple[_Unit, ...]]:
+    """Join short neighbours; a page of a PDF is never crossed."""
+    group: list[_Unit] = []
+    words = 0
+    for unit in units:
+        short = bool(group) and (words < MERGE_WORDS or unit.words < MERGE_WORDS)
+        if (
+            short
+            and words + unit.words <= CHUNK_WORDS
+            and group[-1].section.page == unit.section.page
+        ):
+            group.append(unit)
+            words += unit.words
+            continue
+        if group:
+            yield tuple(group)
+        group, words = [unit], unit.words
+    if group:
+        yield tuple(group)
+
+
+def _parts(group: Sequence[_Unit]) -> tuple[Part, ...]:
+    return tuple(unit.part for unit in group)

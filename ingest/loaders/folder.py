@@ -1,0 +1,94 @@
+"""A folder of Markdown, HTML and PDF files, or one such file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from ingest.loaders.html import main_part, parse_html, read_sections
+from ingest.loaders.markdown import to_soup
+from ingest.loaders.pdf import read_pdf
+from ingest.loaders.textfile import read_text_file, split_front_matter
+from ingest.models import Document, Loaded, Problem, Section, Skipped, Source
+from rag.errors import UnreadableDocument
+from rag.language import detect_language
+from rag.text import fold
+
+_TEXT_KINDS = (".md", ".markdown", ".html", ".htm", ".txt")
+
+
+def folder_files(path: Path) -> list[Path]:
+    """Every file below a folder, hidden ones left out, in a fixed order."""
+    if path.is_file():
+        return [path]
+    return [
+        each
+        for each in sorted(path.rglob("*"))
+        if each.is_file()
+        and not each.is_symlink()
+        and not any(part.startswith(".") for part in each.relative_to(path).parts)
+    ]
+
+
+def load_folder(source: Source) -> Iterator[Loaded]:
+    """Read every file, one `Loaded` each."""
+    root = source.path if source.path.is_dir() else source.path.parent
+    for path in folder_files(source.path):
+        relative = path.relative_to(root).as_posix()
+        url = f"{source.address}/{quote(relative)}" if source.address else None
+        suffix = path.suffix.lower()
+        if suffix == ".pdf":
+            yield read_pdf(path, relative, source, url, published=source.published)
+        elif suffix in _TEXT_KINDS:
+            yield _read_text(path, relative, source, url)
+        else:
+            yield Loaded(skipped=[Skipped(relative, f"unknown type {suffix or '(no suffix)'}")])
+
+
+def _read_text(path: Path, relative: str, source: Source, url: str | None) -> Loaded:
+    loaded = Loaded()
+    try:
+        front, body = split_front_matter(read_text_file(path))
+        title, sections = _sections(path.suffix.lower(), body)
+    except UnreadableDocument as error:
+        loaded.problems.append(Problem(relative, str(error)))
+        return loaded
+    except RecursionError:
+        loaded.problems.append(Problem(relative, "nested too deeply"))
+        return loaded
+    title = fold(str((front or {}).get("title") or "")) or title or path.stem
+    if not any(section.blocks for section in sections):
+        loaded.skipped.append(Skipped(relative, "no text"))
+        return loaded
+    digest = hashlib.sha256(repr((title, url, sections)).encode()).hexdigest()
+    loaded.documents.append(
+        Document(
+            document_id=f"{source.name}:{relative}",
+            source=source.name,
+            path=relative,
+            title=title,
+            url=url,
+            language=detect_language("\n".join(section.text for section in sections)),
+            sha256=digest,
+            sections=sections,
+            published=source.published,
+            licence=source.licence,
+        )
+    )
+    return loaded
+
+
+def _sections(suffix: str, body: str) -> tuple[str, tuple[Section, ...]]:
+    """The title a page gives itself, and its sections."""
+    if suffix in (".html", ".htm"):
+        soup = parse_html(body)
+        root = main_part(soup)
+        given = fold(soup.title.get_text()) if soup.title else ""
+    else:
+        soup = to_soup(body)
+        root, given = soup.body or soup, ""
+    heading = root.find("h1")
+    title = fold(heading.get_text()) if heading else given
+    return title, read_sections(root).sections

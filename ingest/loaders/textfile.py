@@ -1,0 +1,60 @@
+"""Text files and their front matter; what is wrong with one is said in one line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rag.errors import UnreadableDocument
+
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
+_MAX_BYTES = 20_000_000
+
+
+def read_text_file(path: Path) -> str:
+    """Read a file that should be UTF-8 text.
+
+    Raises:
+        UnreadableDocument: It is empty, too large, binary or cannot be opened.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UnreadableDocument(f"larger than {_MAX_BYTES // 10**6} MB")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UnreadableDocument(f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableDocument("not UTF-8 text, whatever its name says") from error
+    if not text.strip():
+        raise UnreadableDocument("the file is empty")
+    if "\0" in text or text.startswith("%PDF-"):
+        raise UnreadableDocument("binary data, whatever its name says")
+    return text
+
+
+def split_front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
+    """Cut a text into its front matter and its body.
+
+    Returns:
+        The front matter, None where there is none, and the rest of the text.
+
+    Raises:
+        UnreadableDocument: The front matter is no mapping in YAML.
+    """
+    match = _FRONT_MATTER.match(text)
+    if match is None:
+        return None, text
+    try:
+        front = yaml.safe_load(match[1])
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 2}" if mark else ""
+        raise UnreadableDocument(f"the front matter is not YAML{line}") from error
+    except RecursionError as error:
+        raise UnreadableDocument("the front matter is nested too deeply") from error
+    if front is not None and not isinstance(front, dict):
+        raise UnreadableDocument("the front matter is not a mapping")
+    return front or {}, text[match.end() :]

@@ -1,0 +1,154 @@
+"""What ingest passes along: source to document; its report at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+SourceKind = Literal["articles", "jekyll", "folder", "file"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where documents come from."""
+
+    name: str
+    kind: SourceKind
+    path: Path
+    address: str | None = None
+    """Web address the relative addresses are joined to; None: documents have no `url`."""
+    licence: str | None = None
+    published: str | None = None
+    """ISO date for documents that carry none of their own."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link in a block of text, with the label that belongs to it."""
+
+    text: str
+    address: str
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, list item, table row or heading line."""
+
+    text: str
+    label: str | None = None
+    entry: bool = False
+    """Whether it begins an entry of its own: a paragraph led by a link."""
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """What stands under one heading, or on one page of a PDF."""
+
+    heading: tuple[str, ...]
+    """Heading path without the document's title and without labels."""
+    blocks: tuple[Block, ...]
+    anchor: str | None = None
+    page: int | None = None
+    """1-based page number of a PDF."""
+    label: str | None = None
+    empty: bool = False
+    """A heading that announces something and has no text, nor headings, under it."""
+
+    @property
+    def text(self) -> str:
+        """All blocks, one a line."""
+        return "\n".join(block.text for block in self.blocks)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One page or file, read."""
+
+    document_id: str
+    source: str
+    path: str
+    title: str
+    url: str | None
+    language: str
+    sha256: str
+    """Of the document as read, so that a change of the reader counts as a change."""
+    sections: tuple[Section, ...]
+    kind: str = "page"
+    placeholder: bool = False
+    """The page holds nothing but the notice that it is still to be written."""
+    country: str | None = None
+    version: str | None = None
+    doi: str | None = None
+    published: str | None = None
+    licence: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All sections, one block a line."""
+        return "\n".join(section.text for section in self.sections if section.blocks)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Left out on purpose."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Should have been read and could not be."""
+
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class EmptyPage:
+    """A page that exists and has no text of its own: a known gap, not a document."""
+
+    document_id: str
+    source: str
+    path: str
+    title: str
+    url: str | None
+    country: str | None = None
+
+
+@dataclass
+class Loaded:
+    """What a loader found; filled while it reads."""
+
+    documents: list[Document] = field(default_factory=list)
+    empty_pages: list[EmptyPage] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DocumentCounts:
+    """How many documents of each fate."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: int = 0
+    placeholder: int = 0
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """The outcome of one run; with `--json` printed as it stands."""
+
+    generation: str | None
+    documents: DocumentCounts
+    chunks: int
+    embedded: int
+    seconds: float
+    skipped: tuple[Skipped, ...] = ()
+    problems: tuple[Problem, ...] = ()
