@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -89,6 +90,11 @@ class Document:
     def text(self) -> str:
         """All sections, one block a line."""
         return "\n".join(section.text for section in self.sections if section.blocks)
+
+
+def fingerprint(*parts: object) -> str:
+    """Return the SHA-256 by which a changed document is told from an unchanged one."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

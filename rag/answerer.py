@@ -105,9 +105,10 @@ class Answerer:
         query = query_of(question.text, question.history)
         vector = self._retriever.embed(query)
         passages = self._retriever.passages(query, vector, 10, question.filters)
-        # A follow-up alone looks like many articles' questions, so it is
-        # matched together with the turns it leans on.
-        matches = self._retriever.articles(vector)
+        # An article answers what is asked now: a follow-up that leans on earlier
+        # turns matches none, a new question must not be bent by them.
+        alone = self._retriever.embed(question.text) if question.history else vector
+        matches = self._retriever.articles(alone)
         margin = matches[0].score - matches[1].score if len(matches) > 1 else 1.0
         return _Found(query, vector, passages, matches[0] if matches else None, margin)
 
@@ -121,12 +122,9 @@ class Answerer:
 
     def _nothing(self, found: _Found, language: str) -> bool:
         """Whether even the best passage has nothing to do with the question."""
-        best = found.passages[0]
         near = found.match is not None and found.match.score >= self.generation.ask_floor
-        if best.chunk.kind == "article":
-            return not near
         share = 1.0 if language == "en" else _FOREIGN
-        return not near and best.score < _NOTHING_BELOW * share
+        return not near and found.passages[0].score < _NOTHING_BELOW * share
 
     def _from_article(self, article: Article, question: Question, language: str) -> Answer:
         notes = Footnotes(self.generation)
@@ -185,7 +183,8 @@ class Answerer:
                 continue
             cosines = self.generation.sentence_cosines(number, found.vector)
             for position, sentence in enumerate(chunk_sentences(passage.chunk)):
-                if _is_heading(sentence):
+                # Neither a heading nor a question is ever an answer.
+                if _is_heading(sentence) or sentence.text.endswith("?"):
                     continue
                 shared = len(asked & set(words(sentence.text))) / (len(asked) or 1)
                 score = float(cosines[position]) + 0.1 * shared - 0.01 * passage.rank

@@ -54,6 +54,9 @@ _ABOUT_THE_PAGE = frozenset(
     )
 )
 
+_LONG_TITLE = 3
+"""Words from which on a title is seldom said by chance."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -92,7 +95,9 @@ def not_written_yet(
             and of what is asked about it, something is written after all.
     """
     gaps = tuple(gaps)
-    return _empty_country(question, language, gaps, written) or _empty_title(question, gaps)
+    return _empty_country(question, language, gaps, written) or _empty_title(
+        question, gaps, written
+    )
 
 
 def _empty_country(
@@ -110,15 +115,21 @@ def _empty_country(
     return None if speaking else Refusal("not_written_yet", "not_written_yet_page", gap)
 
 
-def _empty_title(question: str, gaps: Sequence[Gap]) -> Refusal | None:
-    """Refuse a question about a page or section, by its title, that is empty."""
+def _empty_title(question: str, gaps: Sequence[Gap], written: Sequence[str]) -> Refusal | None:
+    """Refuse a question that names a page or section which is empty.
+
+    A short title ("Researcher") names it only where the question speaks of the
+    page itself; a long one also where no passage holds all its words.
+    """
     asked = set(words(question))
-    if not asked & _ABOUT_THE_PAGE:
-        return None
+    about_the_page = bool(asked & _ABOUT_THE_PAGE)
     best: tuple[int, Gap] | None = None
     for gap in gaps:
         own = set(words(gap.section[-1] if gap.section else gap.title)) - _ABOUT_THE_PAGE
-        if own and own <= asked and (best is None or len(own) > best[0]):
+        if not own or not own <= asked or (best and len(own) <= best[0]):
+            continue
+        elsewhere = any(own <= set(words(text)) for text in written)
+        if about_the_page or (len(own) >= _LONG_TITLE and not elsewhere):
             best = (len(own), gap)
     if best is None:
         return None

@@ -20,6 +20,8 @@ from rag.models import Article, Filters, Passage, Question, Turn
 
 TURNS = 2
 """How many earlier turns go into the query; follow-ups need them (DESIGN 3)."""
+_TURN_WORDS = 40
+"""How much of an earlier turn: a whole answer would drown the question."""
 _POOL = 2000
 """Nearest vectors asked of each collection; smaller indexes are scored whole."""
 
@@ -109,8 +111,9 @@ class Retriever:
 
 
 def query_of(text: str, history: Sequence[Turn]) -> str:
-    """What is searched with: the last two turns, then the question."""
-    return "\n".join([*(turn.text for turn in history[-TURNS:]), text])
+    """What is searched with: how the last two turns begin, then the question."""
+    earlier = (" ".join(turn.text.split()[:_TURN_WORDS]) for turn in history[-TURNS:])
+    return "\n".join([*earlier, text])
 
 
 def _weighted(tokens: Sequence[str], expansion: Sequence[str], weight: float) -> Tokens:

@@ -7,7 +7,6 @@ supporting sentence by its hash.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -17,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ingest.loaders.textfile import read_text_file, split_front_matter
-from ingest.models import Block, Document, Loaded, Problem, Section
+from ingest.models import Block, Document, Loaded, Problem, Section, fingerprint
 from rag.errors import UnreadableDocument
 from rag.models import Article, ArticleStatement, Evidence
 from rag.text import fold
@@ -168,7 +167,7 @@ def _document(article: Article) -> Document:
         title=article.title,
         url=None,
         language="en",
-        sha256=hashlib.sha256(repr(article).encode()).hexdigest(),
+        sha256=fingerprint(article),
         sections=(Section(heading=(), blocks=blocks),),
         kind="article",
         country=article.country,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from ingest.loaders.html import main_part, parse_html, read_sections
+from ingest.loaders.html import Reading, main_part, parse_html, read_sections
 from ingest.loaders.markdown import to_soup
 from ingest.loaders.pdf import read_pdf
 from ingest.loaders.textfile import read_text_file, split_front_matter
-from ingest.models import Document, Loaded, Problem, Section, Skipped, Source
+from ingest.models import Document, Loaded, Problem, Skipped, Source, fingerprint
 from rag.errors import UnreadableDocument
 from rag.language import detect_language
 from rag.text import fold
@@ -51,7 +50,7 @@ def _read_text(path: Path, relative: str, source: Source, url: str | None) -> Lo
     loaded = Loaded()
     try:
         front, body = split_front_matter(read_text_file(path))
-        title, sections = _sections(path.suffix.lower(), body)
+        title, reading = _parse(path.suffix.lower(), body)
     except UnreadableDocument as error:
         loaded.problems.append(Problem(relative, str(error)))
         return loaded
@@ -59,10 +58,11 @@ def _read_text(path: Path, relative: str, source: Source, url: str | None) -> Lo
         loaded.problems.append(Problem(relative, "nested too deeply"))
         return loaded
     title = fold(str((front or {}).get("title") or "")) or title or path.stem
-    if not any(section.blocks for section in sections):
+    sections = reading.sections
+    written = any(section.blocks for section in sections)
+    if not written and not reading.notice:
         loaded.skipped.append(Skipped(relative, "no text"))
         return loaded
-    digest = hashlib.sha256(repr((title, url, sections)).encode()).hexdigest()
     loaded.documents.append(
         Document(
             document_id=f"{source.name}:{relative}",
@@ -70,9 +70,10 @@ def _read_text(path: Path, relative: str, source: Source, url: str | None) -> Lo
             path=relative,
             title=title,
             url=url,
-            language=detect_language("\n".join(section.text for section in sections)),
-            sha256=digest,
-            sections=sections,
+            language=detect_language("\n".join(section.text for section in sections) or title),
+            sha256=fingerprint(title, url, sections, source.published, source.licence),
+            sections=sections if written else (),
+            placeholder=not written,
             published=source.published,
             licence=source.licence,
         )
@@ -80,7 +81,7 @@ def _read_text(path: Path, relative: str, source: Source, url: str | None) -> Lo
     return loaded
 
 
-def _sections(suffix: str, body: str) -> tuple[str, tuple[Section, ...]]:
+def _parse(suffix: str, body: str) -> tuple[str, Reading]:
     """The title a page gives itself, and its sections."""
     if suffix in (".html", ".htm"):
         soup = parse_html(body)
@@ -91,4 +92,4 @@ def _sections(suffix: str, body: str) -> tuple[str, tuple[Section, ...]]:
         root, given = soup.body or soup, ""
     heading = root.find("h1")
     title = fold(heading.get_text()) if heading else given
-    return title, read_sections(root).sections
+    return title, read_sections(root)

@@ -8,7 +8,6 @@ drawn from the front matter of others, and some pages live in their layout.
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import re
 import subprocess
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from ingest.models import (
     Section,
     Skipped,
     Source,
+    fingerprint,
 )
 from rag.errors import UnreadableDocument
 from rag.text import fold, letters_digits, word_count
@@ -252,6 +252,7 @@ class _Checkout:
             )
             return
         placeholder = reading.notice and not body
+        published = self.dates.get(page.path, self.source.published)
         loaded.documents.append(
             Document(
                 document_id=document_id,
@@ -260,11 +261,11 @@ class _Checkout:
                 title=title,
                 url=url,
                 language=str(self.config.get("lang") or "en"),
-                sha256=_digest(title, url, sections),
+                sha256=fingerprint(title, url, sections, country, published, self.source.licence),
                 sections=() if placeholder else sections,
                 placeholder=placeholder,
                 country=str(country) if country else None,
-                published=self.dates.get(page.path, self.source.published),
+                published=published,
                 licence=self.source.licence,
             )
         )
@@ -353,10 +354,6 @@ def _repeats_itself(sections: tuple[Section, ...]) -> bool:
 def _shingles(text: str) -> frozenset[str]:
     words = text.lower().split()
     return frozenset(" ".join(words[i : i + 5]) for i in range(len(words) - 4))
-
-
-def _digest(title: str, url: str | None, sections: tuple[Section, ...]) -> str:
-    return hashlib.sha256(repr((title, url, sections)).encode()).hexdigest()
 
 
 def _data(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from collections.abc import Iterable
@@ -12,7 +11,7 @@ import pypdf
 from pypdf.errors import PyPdfError
 
 from ingest.boilerplate import is_boilerplate
-from ingest.models import Block, Document, Loaded, Problem, Section, Source
+from ingest.models import Block, Document, Loaded, Problem, Section, Source, fingerprint
 from rag.errors import UnreadableDocument
 from rag.language import detect_language
 from rag.text import fold
@@ -61,7 +60,7 @@ def read_pdf(
             title=title,
             url=url,
             language=detect_language(text),
-            sha256=hashlib.sha256(repr((title, url, sections)).encode()).hexdigest(),
+            sha256=fingerprint(title, url, sections, published, source.licence),
             sections=sections,
             kind="pdf",
             published=published,

@@ -201,10 +201,16 @@ function itemList(items, id) {
 
 function nextStep({ text, url, email }, language) {
   return element("div", { class: "box next" }, [
-    element("p", { lang: language, text }),
+    element("p", { lang: language }, withMailLink(text, email)),
     webAddress(url) && element("p", {}, [link(url, url)]),
-    mailAddress(email) && element("p", {}, [element("a", { href: mailAddress(email), text: email })]),
   ]);
+}
+
+/** The text with the address in it as a link; behind it where the text leaves it out. */
+function withMailLink(text, email) {
+  if (!mailAddress(email)) return [text];
+  const [before, ...rest] = text.includes(email) ? text.split(email) : [`${text} `, ""];
+  return [before, element("a", { href: mailAddress(email), text: email }), rest.join(email)];
 }
 
 function followUps(questions, language) {
