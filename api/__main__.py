@@ -12,11 +12,11 @@ import subprocess
 import sys
 
 import uvicorn
-from pydantic import ValidationError
 
 from api.settings import ApiSettings
+from rag.errors import BadSetting
 from rag.index import Store
-from rag.settings import Settings
+from rag.settings import Settings, read_settings
 
 
 def main() -> int:
@@ -28,10 +28,9 @@ def main() -> int:
         print("api: takes no arguments; see python -m api --help", file=sys.stderr)
         return 2
     try:
-        server, core = ApiSettings(), Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        print(f"api: setting {'.'.join(map(str, first['loc']))}: {first['msg']}", file=sys.stderr)
+        server, core = read_settings(ApiSettings), read_settings(Settings)
+    except BadSetting as error:
+        print(f"api: {error}", file=sys.stderr)
         return 2
     host, port = server.server.host, server.port
     if trouble := _port_trouble(host, port):

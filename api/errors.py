@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from rag.errors import (
+    BadSetting,
     HelpdeskError,
     IndexLocked,
     IndexMismatch,
@@ -24,6 +25,7 @@ from rag.errors import (
 STATUS: Mapping[type[HelpdeskError], int] = {
     NoIndex: 503,
     IndexMismatch: 503,
+    BadSetting: 500,
     IndexLocked: 503,
     ModelUnavailable: 503,
     SourceUnavailable: 502,

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
 
-MAX_BODY = 512_000
+MAX_BODY = 2_000_000
 """Bytes; a full question with twenty full turns stays below it."""
 
 

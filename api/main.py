@@ -8,13 +8,13 @@ from api.app import Services, build_app
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.index import Store
-from rag.settings import Settings
+from rag.settings import Settings, read_settings
 from rag.wiring import build_answerer, build_embedder, open_index
 
 
 def create_app() -> FastAPI:
     """Build the app from the environment."""
-    settings = Settings()
+    settings = read_settings(Settings)
     embedder = build_embedder(settings)
 
     def build() -> Answerer:

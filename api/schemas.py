@@ -54,7 +54,7 @@ def _label(label: str) -> str:
     return short
 
 
-def _no_topics(topics: list[str]) -> list[str]:
+def _no_topics(topics: list[str] | str) -> list[str] | str:
     if topics:
         raise ValueError("topics are not indexed yet")
     return topics
@@ -67,6 +67,7 @@ def _null_is_empty(value: object) -> object:
 Text = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION), AfterValidator(_words)]
 Country = Annotated[str, AfterValidator(_country)]
 Language = Annotated[str, AfterValidator(_language)]
+Topic = Annotated[str, AfterValidator(_no_topics)]
 Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_words)]
 

@@ -20,7 +20,7 @@ from eval.gate import Floors, broken, corpus_hash
 from eval.questions import Judged, read_questions
 from eval.run import Row, Scores, as_json, build_index, score
 from rag.errors import HelpdeskError
-from rag.settings import Settings
+from rag.settings import Settings, read_settings
 from rag.wiring import build_answerer, build_embedder, open_index
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def run(
 ) -> None:
     """Ask every question, print the scores with their 95 % intervals."""
     judged = _read(questions)
-    settings = Settings()
+    settings = _settings()
     if corpus is not None:
         if not corpus.exists():
             _fail(f"{corpus}: no such file or folder", code=2)
@@ -68,7 +68,7 @@ def gate(
 ) -> None:
     """Fail when a floor of eval/floors.json is broken, over our own questions."""
     judged = _read([_DATA / "questions.jsonl"])
-    settings = _indexed(Settings(), _DATA / "documents", articles=True)
+    settings = _indexed(_settings(), _DATA / "documents", articles=True)
     _, scores = _score(judged, settings)
     _show(scores)
     articles = settings.corpus_dir / "articles"
@@ -144,6 +144,13 @@ def _show(scores: Scores) -> None:
             print(f"{name:22} {value['mean']:.3f}  {interval}  n={value['count']}")
         else:
             print(f"{name:22} {value}")
+
+
+def _settings() -> Settings:
+    try:
+        return read_settings(Settings)
+    except HelpdeskError as error:
+        _fail(str(error), code=2)
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:

@@ -15,11 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ingest import pipeline
 from ingest.cache import EmbeddingCache
+from ingest.loaders.articles import ARTICLES
 from ingest.models import IngestReport
 from ingest.sources import Named, named_sources
 from rag.errors import HelpdeskError, NoIndex
 from rag.index import Store
-from rag.settings import Settings
+from rag.settings import Settings, read_settings
 from rag.wiring import build_embedder, load_acronyms
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ app = typer.Typer(
 )  # fmt: skip
 
 _SHOWN = 20
-"""Lines of each list in the report for people; ``--json`` has them all."""
+"""Skipped files in the report for people; ``--json`` has them all."""
 
 
 class _Bars:
@@ -71,8 +72,11 @@ def run(
     """Read the sources and build a new generation of the index."""
     if base_url and not base_url.startswith(("https://", "http://")):
         _fail("--base-url must begin with https:// or http://", code=2)
-    settings = Settings()
-    named = named_sources(source or [], settings.corpus_dir, base_url)
+    settings = _settings()
+    try:
+        named = named_sources(source or [], settings.corpus_dir, base_url)
+    except HelpdeskError as error:
+        _fail(str(error))
     report = _run(settings, named, articles=articles)
     _show(report, as_json=as_json)
     if report.problems:
@@ -111,16 +115,12 @@ def _show(report: IngestReport, *, as_json: bool) -> None:
     )
     print(f"chunks: {report.chunks}, texts embedded: {report.embedded}, {report.seconds:.1f} s")
     print(f"generation: {report.generation}")
-    for title, rows in (
-        ("skipped", [(each.path, each.reason) for each in report.skipped]),
-        ("problems", [(each.path, each.problem) for each in report.problems]),
-    ):
-        if rows:
-            print(f"{title}:")
-        for path, why in rows[:_SHOWN]:
-            print(f"  {path}: {why}")
-        if len(rows) > _SHOWN:
-            print(f"  ... and {len(rows) - _SHOWN} more (--json shows all)")
+    if report.skipped:
+        print("skipped:")
+    for each in report.skipped[:_SHOWN]:
+        print(f"  {each.path}: {each.reason}")
+    if len(report.skipped) > _SHOWN:
+        print(f"  ... and {len(report.skipped) - _SHOWN} more (--json shows all)")
     for problem in report.problems:
         print(f"ingest: {problem.path}: {problem.problem}", file=sys.stderr)
 
@@ -130,7 +130,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what is indexed, how old it is, and which pages are still empty."""
-    settings = Settings()
+    settings = _settings()
     try:
         generation = Store(settings.data_dir).open()
     except HelpdeskError as error:
@@ -178,7 +178,7 @@ def status(
 @app.command()
 def rollback() -> None:
     """Go back to the generation before the current one."""
-    store = Store(Settings().data_dir)
+    store = Store(_settings().data_dir)
     current = store.current()
     earlier = [name for name in store.names() if current and name < current]
     if not earlier:
@@ -190,16 +190,27 @@ def rollback() -> None:
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in status.")]) -> None:
     """Take the documents of a source out of the index."""
-    settings = Settings()
+    settings = _settings()
     try:
         known = {document.source for document in Store(settings.data_dir).open().documents()}
     except NoIndex as error:
         _fail(str(error))
     except HelpdeskError as error:
         _fail(str(error))
+    if name == ARTICLES:
+        _fail(
+            "the shipped articles are part of every index; leave them out with: run --no-articles"
+        )
     if name not in known:
         _fail(f"no source named {name!r} is indexed; there are: {', '.join(sorted(known))}")
     _show(_run(settings, Named((), ()), articles=True, removed=frozenset({name})), as_json=False)
+
+
+def _settings() -> Settings:
+    try:
+        return read_settings(Settings)
+    except HelpdeskError as error:
+        _fail(str(error), code=2)
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:

@@ -61,6 +61,21 @@ class EmbeddingCache:
         dimensions: int,
         progress: Progress,
     ) -> Vectors:
+        try:
+            return self._looked_up(texts, embed, model, dimensions, progress)
+        except sqlite3.DatabaseError:
+            # It is only a cache: what is damaged is put aside and computed anew.
+            self.file.replace(self.file.with_suffix(".damaged"))
+            return self._looked_up(texts, embed, model, dimensions, progress)
+
+    def _looked_up(
+        self,
+        texts: Sequence[str],
+        embed: Callable[[Sequence[str]], Vectors],
+        model: str,
+        dimensions: int,
+        progress: Progress,
+    ) -> Vectors:
         keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.file, timeout=60)) as database:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from ingest.chunker import chunk_document, drop_equal
 from ingest.evidence import resolve_articles, summary_chunks
 from ingest.loaders.articles import ARTICLES, load_articles
 from ingest.loaders.folder import folder_files, load_folder
-from ingest.loaders.jekyll import count_files, load_jekyll
+from ingest.loaders.jekyll import CONFIG, count_files, load_jekyll
 from ingest.models import (
     Document,
     DocumentCounts,
@@ -60,6 +60,7 @@ _PREFIXED_WORDS = 8
 """Shorter sentences are embedded behind their heading (DESIGN 3)."""
 
 
+_STAMP = "%Y%m%dT%H%M%S%fZ"
 _FLOOR_QUANTILE = 0.25
 _BAR_QUANTILE = 0.9
 _ARTICLES_TO_MEASURE = 5
@@ -129,7 +130,7 @@ def run(
         name = store.current()
         chunks = before.generation.info.chunks if before.generation else 0
         if before.generation is None or before.generation.digest != digest:
-            name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
+            name = _name(digest, store.names())
             contents = _contents(read, digest, acronyms, cache, embedder, progress)
             chunks = len(contents.chunks)
             with progress.step("Writing the index", _vectors(contents)) as count:
@@ -146,6 +147,16 @@ def run(
         skipped=tuple(read.skipped),
         problems=tuple(read.problems),
     )
+
+
+def _name(digest: str, earlier: Sequence[str]) -> str:
+    """The id of a new generation; ids sort by age, even where the clock stood still."""
+    moment = datetime.now(UTC)
+    if earlier:
+        with suppress(ValueError):
+            last = datetime.strptime(earlier[-1].partition("-")[0], _STAMP).replace(tzinfo=UTC)
+            moment = max(moment, last + timedelta(microseconds=1))
+    return f"{moment:{_STAMP}}-{digest[:8]}"
 
 
 @dataclass(frozen=True)
@@ -203,7 +214,7 @@ def _read_source(source: Source, read: _Read, before: _Before, progress: Progres
     for document in before.documents.values():
         if (
             document.source == source.name
-            and document.path in broken
+            and (document.path in broken or CONFIG in broken)
             and document.document_id not in have
         ):
             read.documents.append(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import asdict
 from typing import Annotated, NoReturn
@@ -10,9 +11,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from rag.answerer import Answerer
-from rag.errors import HelpdeskError
+from rag.errors import BadSetting, HelpdeskError
 from rag.models import Answer, Question
-from rag.settings import Settings
+from rag.settings import Settings, read_settings
 from rag.wiring import build_answerer, build_embedder, open_index
 
 app = typer.Typer(
@@ -31,7 +32,8 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print ranked passages."""
-    passages = _answerer().search(Question(_checked(query)), k)
+    question = Question(_checked(query))
+    passages = _answerer().search(question, k)
     if as_json:
         rows = [
             {
@@ -65,7 +67,10 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print a cited answer."""
-    answer = _answerer().answer(Question(_checked(question), language=language))
+    if language is not None and not re.fullmatch(r"[a-z]{2}", language):
+        _fail("--language takes an ISO 639-1 code, such as de", code=2)
+    asked = Question(_checked(question), language=language)
+    answer = _answerer().answer(asked)
     if as_json:
         print(json.dumps(asdict(answer), ensure_ascii=False))
     else:
@@ -85,9 +90,11 @@ def _print(answer: Answer) -> None:
 
 
 def _answerer() -> Answerer:
-    settings = Settings()
     try:
+        settings = read_settings(Settings)
         return build_answerer(settings, open_index(settings), build_embedder(settings))
+    except BadSetting as error:
+        _fail(str(error), code=2)
     except HelpdeskError as error:
         _fail(str(error))
 
@@ -95,6 +102,8 @@ def _answerer() -> Answerer:
 def _checked(text: str) -> str:
     if not text.strip() or "\0" in text:
         _fail("the question is empty", code=2)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        _fail("the question is not valid text", code=2)
     if len(text) > MAX_QUESTION:
         _fail(f"the question is longer than {MAX_QUESTION} characters", code=2)
     return text

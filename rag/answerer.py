@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from rag import refusals
 from rag.citations import Footnotes
@@ -19,6 +21,9 @@ from rag.models import (
     Answer,
     Article,
     ArticleNote,
+    ArticleStatement,
+    Chunk,
+    Filters,
     NextStep,
     Passage,
     Question,
@@ -34,15 +39,22 @@ _SENTENCES = 4
 _ALONE = 6
 """Shorter sentences say nothing without their heading."""
 _FOLLOW_UPS = 3
+_SHARED = 0.1
+"""What a sentence gains by holding all words of the question, in cosine."""
+_BEHIND = 0.01
+"""What a sentence loses for each rank of its passage, in cosine."""
+_FOOTNOTE = re.compile(r"\s?\[\d{1,3}\]")
 _MARGIN = 0.02
 """How much nearer the best article must be than the next one to answer."""
 _WEAK_BELOW = 1.0
+_WEAK_BELOW_FOREIGN = 0.85
+"""In other languages only names and loan words reach the lexical side; without
+any the nearest vectors alone make 0.8, whatever was asked."""
 _NOTHING_BELOW = 0.82
-"""Fused scores: on the 150 development questions no answerable English
-question whose best article is far off lies below the second one; three that
-cannot be answered do."""
+"""Fused scores; on the 150 development questions none that can be answered and
+is far from every article lies below."""
 _FOREIGN = 0.8
-"""Share of the two bars for other languages: the lexical side has little to say."""
+"""Share of that bar for other languages: the lexical side has little to say."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,28 @@ class _Found:
     passages: list[Passage]
     match: Match | None
     margin: float
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A sentence that may be said."""
+
+    score: float
+    rank: int
+    position: int
+    chunk: Chunk
+    sentence: Sentence
+
+    @property
+    def shown(self) -> str:
+        """What would be read: a summary whole, a short sentence behind its heading."""
+        if self.chunk.kind == "article":
+            return self.sentence.part.text
+        alone = word_count(self.sentence.text) >= _ALONE
+        heading = (self.sentence.part.section or (self.chunk.title,))[-1]
+        text = self.sentence.text if alone else f"{heading}: {self.sentence.text}"
+        # A footnote of the source's own would be read as one of ours.
+        return _FOOTNOTE.sub("", text)
 
 
 class Answerer:
@@ -92,7 +126,8 @@ class Answerer:
         )
         if refusal:
             return self._refuse(refusal, spoken, started, retrieved)
-        if found.match and self._answers(found):
+        unlimited = question.filters == Filters()
+        if found.match and unlimited and self._answers(found):
             answer = self._from_article(found.match.article, question, spoken)
             if answer.statements:
                 return self._timed(answer, started, retrieved)
@@ -148,9 +183,9 @@ class Answerer:
     def _from_passages(self, found: _Found, language: str, spoken: str) -> Answer:
         notes = Footnotes(self.generation)
         statements = self._extract(found, notes)
-        share = 1.0 if language == "en" else _FOREIGN
         best = found.passages[0]
-        weak = best.chunk.kind == "article" or best.score < _WEAK_BELOW * share
+        bar = _WEAK_BELOW if language == "en" else _WEAK_BELOW_FOREIGN
+        weak = best.chunk.kind == "article" or best.score < bar
         text = _joined(statements)
         if weak:
             text = f"{self._messages.say(spoken, 'weak')} {text}"
@@ -174,10 +209,8 @@ class Answerer:
     def _extract(self, found: _Found, notes: Footnotes) -> list[Statement]:
         """Take the sentences nearest to the question, in the order of the passages."""
         asked = set(words(found.query))
-        candidates = []
+        candidates: list[_Candidate] = []
         for passage in found.passages[:_READ]:
-            if passage.chunk.kind == "article":
-                continue
             number = self.generation.chunk_number(passage.chunk.chunk_id)
             if number is None:
                 continue
@@ -187,33 +220,35 @@ class Answerer:
                 if _is_heading(sentence) or sentence.text.endswith("?"):
                     continue
                 shared = len(asked & set(words(sentence.text))) / (len(asked) or 1)
-                score = float(cosines[position]) + 0.1 * shared - 0.01 * passage.rank
-                candidates.append((score, passage.rank, position, passage.chunk, sentence))
-        best = sorted(candidates, key=lambda each: -each[0])[:_SENTENCES]
-        statements: list[Statement] = []
-        said: set[str] = set()
-        for _, _, _, chunk, sentence in sorted(best, key=lambda each: each[1:3]):
-            key = letters_digits(sentence.text)
-            if key in said:
-                continue
-            said.add(key)
-            alone = word_count(sentence.text) >= _ALONE
-            heading = (sentence.part.section or (chunk.title,))[-1]
-            text = sentence.text if alone else f"{heading}: {sentence.text}"
-            statements.append(Statement(text, (notes.sentence(chunk, sentence),)))
-        return statements or self._summaries(found.passages, notes)
+                score = float(cosines[position]) + _SHARED * shared - _BEHIND * passage.rank
+                candidates.append(
+                    _Candidate(score, passage.rank, position, passage.chunk, sentence)
+                )
+        best = sorted(candidates, key=lambda each: -each.score)[:_SENTENCES]
+        once = {
+            letters_digits(each.shown): each
+            for each in sorted(best, key=lambda each: (each.rank, each.position), reverse=True)
+        }
+        said = [self._said(each, notes) for each in reversed(once.values())]
+        return [statement for statement in said if statement]
 
-    def _summaries(self, passages: Sequence[Passage], notes: Footnotes) -> list[Statement]:
-        """What articles say where the sources are not indexed here."""
-        articles = {article.document_id: article for article in self.generation.articles}
-        statements = []
-        for passage in passages[:1]:
-            article = articles.get(passage.chunk.document_id)
-            for statement in article.statements[:_SENTENCES] if article else ():
-                markers = notes.statement(article, statement) if article else ()
-                if markers:
-                    statements.append(Statement(statement.text, markers))
-        return statements
+    def _said(self, candidate: _Candidate, notes: Footnotes) -> Statement | None:
+        """Make a statement of a sentence, cited to where it stands."""
+        chunk, sentence = candidate.chunk, candidate.sentence
+        if chunk.kind == "article":
+            article, statement = self._summaries[chunk.document_id, sentence.part.text]
+            markers = notes.statement(article, statement)
+            return Statement(statement.text, markers) if markers else None
+        return Statement(candidate.shown, (notes.sentence(chunk, sentence),))
+
+    @cached_property
+    def _summaries(self) -> dict[tuple[str, str], tuple[Article, ArticleStatement]]:
+        """What articles say of sources that are not indexed here, by place and text."""
+        return {
+            (article.document_id, statement.text): (article, statement)
+            for article in self.generation.articles
+            for statement in article.statements
+        }
 
     def _refuse(self, refusal: Refusal, language: str, started: float, retrieved: float) -> Answer:
         notes = Footnotes(self.generation)

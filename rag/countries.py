@@ -19,12 +19,12 @@ ALIASES = {"UK": "GB", "EL": "GR"}
 _ENGLISH = {
     "AT": "austrian austrians", "BE": "belgian belgians", "BG": "bulgarian bulgarians",
     "CY": "cypriot cypriots", "CZ": "czech czechs czechia", "DE": "german germans",
-    "DK": "danish danes", "EE": "estonian estonians", "ES": "spanish spaniards",
-    "FI": "finnish finns", "FR": "french", "GB": "british uk england scotland wales",
+    "DK": "danish", "EE": "estonian estonians", "ES": "spanish spaniards",
+    "FI": "finnish", "FR": "french", "GB": "british uk england scotland wales",
     "GR": "greek greeks", "HR": "croatian croatians croats", "HU": "hungarian hungarians",
     "IE": "irish", "IT": "italian italians", "LT": "lithuanian lithuanians",
     "LU": "luxembourgish luxembourger", "LV": "latvian latvians", "MT": "maltese",
-    "NL": "dutch holland", "NO": "norwegian norwegians", "PL": "polish poles",
+    "NL": "dutch holland", "NO": "norwegian norwegians", "PL": "polish",
     "PT": "portuguese", "RO": "romanian romanians", "SE": "swedish swedes",
     "SI": "slovenian slovenians slovene", "SK": "slovak slovaks slovakian",
 }  # fmt: skip
@@ -34,7 +34,7 @@ _ENGLISH = {
 def _names() -> dict[str, str]:
     """Lower-case name to country."""
     names: dict[str, str] = {}
-    for language in LANGUAGES:
+    for language in (*LANGUAGES, "pt_PT"):
         try:
             territories = Locale.parse(language).territories
         except UnknownLocaleError:
@@ -46,6 +46,7 @@ def _names() -> dict[str, str]:
     for country, words in _ENGLISH.items():
         for word in words.split():
             names[word] = country
+    names |= {"great britain": "GB", "northern ireland": "GB"}
     return names
 
 

@@ -3,6 +3,7 @@
 ::
 
     HelpdeskError
+    ├── BadSetting           correct it
     ├── UnreadableDocument   skip it, report it
     ├── SourceUnavailable    keep the last good state, report it
     ├── NoIndex              build one
@@ -19,6 +20,10 @@ class HelpdeskError(Exception):
     """Anything that goes wrong here and has a cure, named in its message."""
 
 
+class BadSetting(HelpdeskError):
+    """A setting that is unknown or out of range."""
+
+
 class UnreadableDocument(HelpdeskError):
     """A document that should have been read and could not be."""
 
@@ -32,7 +37,7 @@ class NoIndex(HelpdeskError):
 
 
 class IndexMismatch(HelpdeskError):
-    """The index was built with another embedder or format."""
+    """The index was built with another embedder or format, or is damaged."""
 
 
 class IndexLocked(HelpdeskError):

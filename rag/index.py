@@ -24,6 +24,7 @@ import chromadb
 import numpy as np
 from chromadb.api import ClientAPI
 from chromadb.config import Settings as ChromaSettings
+from chromadb.errors import ChromaError
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
@@ -142,14 +143,20 @@ class Store:
 
         Raises:
             NoIndex: There is none.
-            IndexMismatch: It was written by another version of this program.
+            IndexMismatch: It was written by another version of this program, or is damaged.
         """
         chosen = name or self.current()
         if chosen is None:
             raise NoIndex(
                 f"there is no index in {self.directory} yet; build one with: python -m ingest run"
             )
-        return Generation(self.generations / chosen)
+        try:
+            return Generation(self.generations / chosen)
+        except (sqlite3.Error, ChromaError, LookupError, ValueError, TypeError, OSError) as error:
+            raise IndexMismatch(
+                f"index {chosen} is damaged ({type(error).__name__}); go back with: python -m"
+                " ingest rollback, or build it anew with: python -m ingest run"
+            ) from error
 
     def write(
         self, name: str, contents: Contents, progress: Callable[[int], None] = lambda _: None
@@ -252,11 +259,16 @@ class Generation:
         self._columns = self._rows(
             "SELECT source, kind, country, labels FROM chunks ORDER BY number"
         )
+        if not (directory / "chroma").is_dir():
+            raise ValueError("the vectors are gone")
         self._chroma = _chroma(directory / "chroma")
         self._collections = {
             name: self._chroma.get_collection(name, embedding_function=None)
             for name in ("chunks", "sentences", "asks")
         }
+        for name, collection in self._collections.items():
+            if collection.count() != self._size(name):
+                raise ValueError(f"{name} has lost vectors")
 
     def check(self, embedder: str) -> None:
         """Make sure that a query is embedded as the index was.

@@ -134,6 +134,7 @@ class LexicalLeg:
         return scores / np.float32((K1 + 1) * reachable) if reachable else scores
 
 
+_LONG_WORDS = re.compile(r"[\w'’-]+")
 _PARENTHESIS = re.compile(r"\(([A-Z][A-Za-z0-9&+-]{1,9})s?\)")
 
 
@@ -146,7 +147,7 @@ def acronyms_of(texts: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
         for match in _PARENTHESIS.finditer(text):
-            acronym = match[1]
+            acronym = match[1].removesuffix("s") if match[1][:-1].isupper() else match[1]
             letters = re.sub(r"[^a-z]", "", acronym.lower())
             if len(letters) < 2 or acronym.lower() in found:
                 continue
@@ -161,7 +162,7 @@ def acronyms_of(texts: Iterable[str]) -> dict[str, str]:
 
 def _initials_match(letters: str, before: Sequence[str]) -> str | None:
     """The shortest run of words at the end whose initials spell the letters."""
-    for length in range(len(letters), min(len(letters) + 4, len(before)) + 1):
+    for length in range(1, min(len(letters) + 4, len(before)) + 1):
         run = before[-length:]
         if run[0].lower() in _STOP_WORDS:
             continue
@@ -179,7 +180,11 @@ def expand(text: str, acronyms: Mapping[str, str]) -> str:
     """Return the long forms of the acronyms in a text, and the acronyms of its long forms."""
     tokens = set(re.findall(r"[\w+&-]+", text.lower()))
     tokens |= {token.removesuffix("s") for token in tokens}
-    flat = " ".join(re.findall(r"[\w'’-]+", text.lower()))
+    flat = " ".join(_LONG_WORDS.findall(text.lower()))
     found = [long_form for short, long_form in acronyms.items() if short in tokens]
-    found += [short for short, long_form in acronyms.items() if f" {long_form} " in f" {flat} "]
+    found += [
+        short
+        for short, long_form in acronyms.items()
+        if f" {' '.join(_LONG_WORDS.findall(long_form))} " in f" {flat} "
+    ]
     return " ".join(found)

@@ -14,24 +14,39 @@ from rag.countries import countries_in
 from rag.lexical import words
 from rag.models import Gap, Reason
 
+_PERSON = (
+    r"(?:i|he|she|my (?:\w+ )?(?:mother|father|parents?|sister|brother|son|daughter|child|children"
+    r"|baby|wife|husband|partner|patient))"
+)
 _MEDICAL = re.compile(
-    r"\bshould (?:i|we|my \w+|he|she|they)\b.{0,60}\b(?:remov|surgery|operat|treat|medic|therap"
-    r"|abort|stop taking|take\b.{0,20}\b(?:drug|pill|medicine))|\b(?:diagnose|treat) (?:me|my)\b"
-    r"|\bdo i have (?:cancer|a disease)\b",
+    rf"\bshould {_PERSON} (?:have|get|undergo|take|stop|start|try|ask for)\b.{{0,60}}\b(?:surgery"
+    r"|operation|operated|removed|mastectomy|chemo\w*|medication|medicines?|pills?|drugs?|abortion"
+    r"|treatment|therapy)\b|\b(?:diagnose|treat) (?:me|my)\b|\bdo i have (?:cancer|a disease)\b",
     re.IGNORECASE,
 )
+# Only where somebody asks to do it: what prevents it is a fair question.
+_WANTS = (
+    r"(?:^|help (?:me|us)(?: to)? |how (?:can|could|do|would|might) (?:i|we) "
+    r"|(?:i|we) (?:want|need|would like|try|am trying|are trying) to "
+    r"|tell (?:me|us) how to |way (?:to|of) |can (?:you|we|i) )"
+)
 _IDENTITY = re.compile(
-    r"\b(?:work|find|figure) out (?:whose|who)\b.{0,60}\b(?:genome|dna|data|sample|record)"
-    r"|\bre-?identif(?:y|ying)\b.{0,40}\b(?:person|patient|donor|participant|individual|someone|him|her|them)\b"
-    r"(?!.{0,40}\b(?:risk|prevent|protect|allowed|forbidden))"
+    _WANTS + r"(?:work|find|figure) out (?:whose|who)\b.{0,60}\b(?:genome|dna|data|sample|record)"
+    r"|" + _WANTS + r"re-?identif(?:y|ying)\b"
     r"|\bwhose (?:genome|dna) (?:it |this )?is\b",
     re.IGNORECASE,
 )
+_GATE = (
+    r"(?:dac|committee|approval|permit|permission|consent|authori[sz]ation|access control"
+    r"|comité|kommission|komitee|genehmigung|comitato|comissão|komitet)"
+)
+_AROUND = (
+    r"(?:bypass(?:ing)?|circumvent(?:ing)?|get(?:ting)? (?:a)?round|sneak(?:ing)? past"
+    r"|avoid(?:ing)? asking|trick(?:ing)?|contourner|umgehe[nt]?|eludir|aggirare|contornar"
+    r"|omzeilen|obejść)"
+)
 _BYPASS = re.compile(
-    r"\b(?:bypass|circumvent|get (?:a)?round|sneak past|avoid asking|trick|contourner|umgehen"
-    r"|eludir|aggirare|contornar|omzeilen|obejść)\b.{0,60}\b(?:dac|committee|approval|permit"
-    r"|permission|consent|authori[sz]ation|access control|comité|kommission|comitato|comissão"
-    r"|komitet)",
+    rf"\b{_AROUND}\b.{{0,60}}\b{_GATE}|{_GATE}\b.{{0,30}}\b(?:umgehen|omzeilen)\b",
     re.IGNORECASE,
 )
 _INSTRUCTIONS = re.compile(
@@ -47,9 +62,11 @@ _UNSAFE = (
     ("unsafe_medical", _MEDICAL),
 )
 # Words that show a question is about the page itself, not about its subject.
-_ABOUT_THE_PAGE = frozenset(
+_ABOUT_THE_PAGE = frozenset(words("page section heading role"))
+# Words that ask nothing of a country but what is published there.
+_GENERAL = frozenset(
     words(
-        "page section heading site website role content publish published offer framework online"
+        "page section heading role site website content publish published offer framework online"
         " put say tell 1+mg far country national"
     )
 )
@@ -110,7 +127,7 @@ def _empty_country(
     speaking = [text for text in written if gap.country in countries_in(text)]
     if language == "en":
         asked = {word for word in words(question) if not countries_in(word)}
-        asked -= _ABOUT_THE_PAGE | set(words(gap.title))
+        asked -= _GENERAL | set(words(gap.title))
         speaking = [text for text in speaking if 2 * len(asked & set(words(text))) > len(asked)]
     return None if speaking else Refusal("not_written_yet", "not_written_yet_page", gap)
 

@@ -7,10 +7,12 @@ Names are ``HELPDESK_SECTION__KEY``; an unknown key fails at start.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from rag.errors import BadSetting
 
 Share = Annotated[float, Field(ge=0, le=10)]
 
@@ -48,7 +50,7 @@ class AnswerSettings(_Section):
 
 
 class Settings(BaseSettings):
-    """All settings of the core."""
+    """All settings of the core; entry points read them with `read_settings`."""
 
     model_config = SettingsConfigDict(
         env_prefix="HELPDESK_",
@@ -66,3 +68,22 @@ class Settings(BaseSettings):
     embedder: EmbedderSettings = EmbedderSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     answer: AnswerSettings = AnswerSettings()
+
+
+Chosen = TypeVar("Chosen", bound=BaseSettings)
+
+
+def read_settings(kind: type[Chosen]) -> Chosen:
+    """Read settings from the environment.
+
+    Raises:
+        BadSetting: One is unknown or out of range; the message names it.
+    """
+    try:
+        return kind()
+    except (ValidationError, SettingsError) as error:
+        if not isinstance(error, ValidationError):
+            raise BadSetting(f"settings: {error}") from error
+        first = error.errors()[0]
+        name = "__".join(str(part) for part in first["loc"]).upper()
+        raise BadSetting(f"setting {name}: {first['msg']}") from error

@@ -22,8 +22,11 @@ PIN_LENGTH = 16
 
 
 def fold(text: str) -> str:
-    """Return the text with every run of white space as one space."""
-    return " ".join(text.split())
+    """Return the text with every run of white space as one space.
+
+    Halves of characters, which no file can hold, become question marks.
+    """
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
 def letters_digits(text: str) -> str:
@@ -69,8 +72,8 @@ def sentences(text: str) -> list[str]:
 def _ends_here(piece: str, following: str) -> bool:
     """Whether the full stop at the end of `piece` closes a sentence."""
     last = _LAST_WORD.search(piece)
-    if last is None:
-        return True
+    if last is None or not piece.rstrip("\"'”’»)]").endswith("."):
+        return not following.islower()
     word = last.group(1).lower()
     if word in _ABBREVIATIONS or word.rstrip(".") in _ABBREVIATIONS:
         return False

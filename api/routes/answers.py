@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 
 from api.live import LiveIndex
-from api.schemas import AnswerOut, Country, Label, Name, PassageOut, QuestionIn, SearchOut, Text
+from api.schemas import (
+    AnswerOut,
+    Country,
+    Label,
+    Name,
+    PassageOut,
+    QuestionIn,
+    SearchOut,
+    Text,
+    Topic,
+)
 from rag.models import Filters, Question
 
 router = APIRouter(prefix="/v1", tags=["answers"])
@@ -33,6 +43,7 @@ def search(
     label: Annotated[Label | None, Query()] = None,
     country: Annotated[Country | None, Query()] = None,
     source: Annotated[Name | None, Query()] = None,
+    topic: Annotated[Topic | None, Query()] = None,  # noqa: ARG001 - refused by its type
     type: Annotated[Literal["page", "pdf", "article"] | None, Query()] = None,  # noqa: A002 - the contract's name
 ) -> SearchOut:
     """Return the passages that fit a query best."""

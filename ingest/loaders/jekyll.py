@@ -38,18 +38,22 @@ from ingest.models import (
 from rag.errors import UnreadableDocument
 from rag.text import fold, letters_digits, word_count
 
-_DEMO = re.compile(r"^(?:template|sample|demo|test\d*|example)(?:[_-]|$)", re.IGNORECASE)
+# Pages that show off a layout; "sample-handling" is none of them.
+_DEMO = re.compile(
+    r"^(?:(?:template|demo)(?:[_-]|$)|test\d*$"
+    r"|(?:sample|example|test)[_-](?:accordion|tab|scroll|page|post|layout|content))",
+    re.IGNORECASE,
+)
 _ERROR_PAGE = re.compile(r"^(?:404|500)$")
 _REPEATED_AT_MOST = 0.5
 """A page whose paragraphs are at least half repeats shows off a layout."""
 _SAME_TEXT = 0.97
 """Share of five-word runs from which two pages count as one (DESIGN 3)."""
-_NOT_LONGER = 1.1
-"""A page that says more than another is no duplicate of it."""
 _COMPARED = 150
 """Five-word runs from which on pages are compared; short lists of links look alike."""
 _OWN_WORDS = 40
 """A page with filler text and fewer words of its own has no text of its own."""
+CONFIG = "_config.yml"
 _GIT_LOG = ("git", "log", "--format=%x00%cs", "--name-only", "--no-renames", "-z")
 _SUFFIXES = (".md", ".markdown", ".html", ".htm", ".pdf")
 
@@ -66,18 +70,24 @@ class _Page:
 
 def is_jekyll(path: Path) -> bool:
     """Whether a folder is a Jekyll checkout."""
-    return (path / "_config.yml").is_file()
+    return (path / CONFIG).is_file()
 
 
 def site_address(path: Path) -> str | None:
-    """The web address a checkout names: ``CNAME``, else ``url`` of its configuration."""
+    """The web address a checkout names: ``CNAME``, else ``url`` of its configuration.
+
+    Raises:
+        UnreadableDocument: The configuration cannot be read.
+    """
     cname = path / "CNAME"
     if cname.is_file():
         host = cname.read_text(encoding="utf-8", errors="replace").strip()
         if host:
             return f"https://{host}"
-    url = _config(path).get("url")
-    return str(url).rstrip("/") if url else None
+    config = _config(path)
+    url = str(config.get("url") or "").rstrip("/")
+    below = str(config.get("baseurl") or "").strip("/")
+    return f"{url}/{below}".rstrip("/") if url else None
 
 
 def load_jekyll(source: Source) -> Iterator[Loaded]:
@@ -86,7 +96,11 @@ def load_jekyll(source: Source) -> Iterator[Loaded]:
     Pages sharing at least 97 % of their text are reported as duplicates of the
     one that menus link; the caller merges what is yielded.
     """
-    checkout = _Checkout(source)
+    try:
+        checkout = _Checkout(source)
+    except UnreadableDocument as error:
+        yield Loaded(problems=[Problem(CONFIG, str(error))])
+        return
     yield from checkout.read()
 
 
@@ -96,11 +110,18 @@ def count_files(path: Path) -> int:
 
 
 def _config(path: Path) -> dict[str, Any]:
+    """A checkout's ``_config.yml``.
+
+    Raises:
+        UnreadableDocument: Without it no address could be told.
+    """
     try:
-        config = yaml.safe_load((path / "_config.yml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
-    return config if isinstance(config, dict) else {}
+        config = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UnreadableDocument(f"{CONFIG} is not YAML") from error
+    if config is not None and not isinstance(config, dict):
+        raise UnreadableDocument(f"{CONFIG} is not a mapping")
+    return config or {}
 
 
 def _content_files(root: Path) -> Iterator[Path]:
@@ -155,7 +176,7 @@ class _Checkout:
 
     def _parse(self, path: Path, relative: str, loaded: Loaded) -> _Page | None:
         """Read a page file; None where it is none, said in `loaded`."""
-        if relative in self.excluded or relative == "SOURCE.md":
+        if self._left_out(relative):
             loaded.skipped.append(Skipped(relative, "not part of the site"))
             return None
         try:
@@ -170,8 +191,18 @@ class _Checkout:
             reason = "demo page" if _DEMO.match(path.stem) else "no front matter, copied as it is"
             loaded.skipped.append(Skipped(relative, reason))
             return None
+        if front.get("published") is False:
+            loaded.skipped.append(Skipped(relative, "not published"))
+            return None
         front = {**self._defaults_for(relative), **front}
         return _Page(relative, front, body, self._address(relative, front))
+
+    def _left_out(self, relative: str) -> bool:
+        """Whether the configuration keeps a file out of the site; our own note is no page."""
+        if relative == "SOURCE.md":
+            return True
+        inside = (relative == name or relative.startswith(f"{name}/") for name in self.excluded)
+        return any(inside) or any(fnmatch.fnmatch(relative, name) for name in self.excluded)
 
     def _defaults_for(self, relative: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -216,6 +247,8 @@ class _Checkout:
                 self._page(page, loaded)
             except UnreadableDocument as error:
                 loaded.problems.append(Problem(page.path, str(error)))
+            except RecursionError:
+                loaded.problems.append(Problem(page.path, "nested too deeply"))
             read.append((page, loaded))
         duplicates = self._duplicates([each for _, loaded in read for each in loaded.documents])
         for page, loaded in read:
@@ -240,7 +273,7 @@ class _Checkout:
             loaded.skipped.append(Skipped(page.path, "template or demo page"))
             return
         title, sections = self._title(page, sections)
-        country = page.front.get("country_code")
+        country = _country(page.front.get("country_code"))
         document_id = f"{self.source.name}:{page.path}"
         url = self.source.address + page.address if self.source.address else None
         body = [block for section in sections for block in section.blocks[bool(section.heading) :]]
@@ -264,7 +297,7 @@ class _Checkout:
                 sha256=fingerprint(title, url, sections, country, published, self.source.licence),
                 sections=() if placeholder else sections,
                 placeholder=placeholder,
-                country=str(country) if country else None,
+                country=country,
                 published=published,
                 licence=self.source.licence,
             )
@@ -316,11 +349,7 @@ class _Checkout:
                 if not theirs or other.path in found:
                     continue
                 contained = len(mine & theirs) / len(theirs)
-                if (
-                    len(theirs) >= _COMPARED
-                    and len(theirs) <= _NOT_LONGER * len(mine)
-                    and contained >= _SAME_TEXT
-                ):
+                if len(theirs) >= _COMPARED and contained >= _SAME_TEXT:
                     found[other.path] = keep.path
         return found
 
@@ -339,6 +368,13 @@ class _Checkout:
             url,
             published=self.dates.get(relative, self.source.published),
         )
+
+
+def _country(code: object) -> str | None:
+    """A page's country; YAML reads Norway's bare code as a no."""
+    if code is False:
+        return "NO"
+    return str(code).upper() if code else None
 
 
 def _repeats_itself(sections: tuple[Section, ...]) -> bool:

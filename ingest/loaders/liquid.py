@@ -18,7 +18,7 @@ from liquid.context import RenderContext
 from liquid.exceptions import LiquidError
 from liquid.stream import TokenStream
 from liquid.tag import Tag
-from liquid.token import TOKEN_EXPRESSION, TOKEN_TAG, Token
+from liquid.token import TOKEN_EXPRESSION, Token
 
 from ingest.boilerplate import says_nothing
 from rag.errors import UnreadableDocument
@@ -97,9 +97,12 @@ class _InlineTag(Tag):
     block = False
 
     def parse(self, stream: TokenStream) -> Node:
-        token = stream.eat(TOKEN_TAG)
-        current = stream.current
-        expression = current.value if current.kind == TOKEN_EXPRESSION else ""
+        token = stream.current
+        expression = ""
+        # The parser goes on behind the token that is current when we return.
+        if stream.peek.kind == TOKEN_EXPRESSION:
+            stream.next()
+            expression = stream.current.value
         return _TextNode(token, expression, self.draw)
 
     def draw(self, expression: str, context: RenderContext) -> str:
@@ -110,7 +113,8 @@ class _Include(_InlineTag):
     name = "include"
 
     def draw(self, expression: str, context: RenderContext) -> str:
-        file, _, rest = expression.strip().partition(" ")
+        file, *more = expression.split(maxsplit=1)
+        rest = more[0] if more else ""
         attributes = {
             match[1]: match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(rest)
         }

@@ -18,6 +18,8 @@ from markdown_it.token import Token
 from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
+from ingest.loaders.html import parse_html
+
 _PARSER = (
     MarkdownIt("commonmark", {"html": True})
     .enable(["table", "strikethrough"])
@@ -46,7 +48,7 @@ def to_soup(markdown: str) -> BeautifulSoup:
     tokens = _PARSER.parse(_close_html_blocks(text))
     _set_heading_ids(tokens)
     rendered = _PARSER.renderer.render(tokens, _PARSER.options, {})
-    return BeautifulSoup(rendered, "lxml")
+    return parse_html(rendered)
 
 
 def _set_heading_ids(tokens: Sequence[Token]) -> None:

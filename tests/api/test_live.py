@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import shelf
+from fakes import HashingEmbedder
+from fastapi.testclient import TestClient
+
+from api.live import LiveIndex
+from rag.answerer import Answerer
+from rag.errors import NoIndex
+from rag.index import Store
+
+Serve = Callable[[Store], TestClient]
+MEADOW = "The meadow behind the orchard has one gate."
+
+
+def _meadow() -> shelf.Shelf:
+    return shelf.shelved(shelf.page("one.md", "Meadow", shelf.Part(MEADOW)))
+
+
+def _generation(client: TestClient) -> str:
+    response = client.get("/readyz")
+    assert response.status_code == 200, response.text
+    name: str = response.json()["generation"]
+    return name
+
+
+def test_a_new_generation_is_taken_up_without_a_restart(serve: Serve, tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, shelf.framework())
+    with serve(store) as client:
+        assert _generation(client) == shelf.FIRST
+        store.write(shelf.SECOND, shelf.contents(_meadow()))
+        assert _generation(client) == shelf.SECOND
+        answer = client.post(
+            "/v1/answers", json={"question": "Which gate has the meadow behind the orchard?"}
+        ).json()
+        assert answer["index"]["generation"] == shelf.SECOND
+        assert MEADOW in answer["text"]
+        assert len(client.get("/v1/documents").json()["documents"]) == 1
+
+
+def test_going_back_a_generation_is_taken_up_too(serve: Serve, tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    store.write(shelf.SECOND, shelf.contents(_meadow()))
+    with serve(store) as client:
+        assert _generation(client) == shelf.SECOND
+        store.use(shelf.FIRST)
+        assert _generation(client) == shelf.FIRST
+
+
+def _hollow(store: Store) -> None:
+    (store.generations / shelf.SECOND).mkdir()
+
+
+def _garbage(store: Store) -> None:
+    _hollow(store)
+    (store.generations / shelf.SECOND / "index.sqlite").write_bytes(b"no database at all " * 99)
+
+
+def _empty(store: Store) -> None:
+    _hollow(store)
+    (store.generations / shelf.SECOND / "index.sqlite").touch()
+
+
+def _without_vectors(store: Store) -> None:
+    _hollow(store)
+    first = store.generations / shelf.FIRST / "index.sqlite"
+    (store.generations / shelf.SECOND / "index.sqlite").write_bytes(first.read_bytes())
+
+
+def _another_model(store: Store) -> None:
+    made = shelf.replace(shelf.contents(_meadow()), embedder="another-model")
+    store.write(shelf.SECOND, made)
+
+
+@pytest.mark.parametrize("harm", [_hollow, _garbage, _empty, _without_vectors, _another_model])
+def test_a_broken_generation_leaves_the_old_one_in_service(
+    serve: Serve, tmp_path: Path, harm: Callable[[Store], None]
+) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    with serve(store) as client:
+        assert _generation(client) == shelf.FIRST
+        harm(store)
+        store.use(shelf.SECOND)
+        assert _generation(client) == shelf.FIRST
+        assert client.get("/v1/search", params={"q": "meadow"}).status_code == 200
+        store.write(shelf.THIRD, shelf.contents(_meadow()))
+        assert _generation(client) == shelf.THIRD
+
+
+@pytest.mark.parametrize("harm", [_hollow, _garbage, _empty])
+def test_a_server_that_starts_on_a_broken_generation_lives_and_says_so(
+    serve: Serve, tmp_path: Path, harm: Callable[[Store], None]
+) -> None:
+    store = Store(tmp_path)
+    store.generations.mkdir(parents=True)
+    harm(store)
+    store.use(shelf.SECOND)
+    with serve(store) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+
+
+def test_a_pointer_that_is_lost_leaves_the_generation_in_service(
+    serve: Serve, tmp_path: Path
+) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    with serve(store) as client:
+        assert _generation(client) == shelf.FIRST
+        (tmp_path / "current").unlink()
+        assert _generation(client) == shelf.FIRST
+
+
+def test_a_generation_is_opened_once_however_many_ask_at_once(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    opened: list[Answerer] = []
+
+    def build() -> Answerer:
+        opened.append(shelf.answerer_over(store.open(), HashingEmbedder()))
+        return opened[-1]
+
+    live = LiveIndex(store, build)
+    served: list[Answerer] = []
+    threads = [threading.Thread(target=lambda: served.append(live.answerer())) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(served) == 20
+    assert {id(each) for each in served} == {id(opened[0])}
+    assert len(opened) == 1
+
+
+def test_without_an_index_the_cure_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    live = LiveIndex(store, lambda: shelf.answerer_over(store.open()))
+    for _ in range(2):
+        with pytest.raises(NoIndex, match="ingest run"):
+            live.answerer()
+
+
+def test_questions_asked_while_the_index_changes_are_all_answered(
+    serve: Serve, tmp_path: Path
+) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    store.write(shelf.SECOND, shelf.contents(_meadow()))
+    statuses: list[int] = []
+
+    with serve(store) as client:
+
+        def ask() -> None:
+            for _ in range(5):
+                response = client.post("/v1/answers", json={"question": "Where is the gate?"})
+                statuses.append(response.status_code)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for turn in range(10):
+            store.use((shelf.FIRST, shelf.SECOND)[turn % 2])
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * 20

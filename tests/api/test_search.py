@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import shelf
+from fastapi.testclient import TestClient
+from problems import problem_of
+
+PASSAGE = {
+    "rank", "score", "document_id", "source", "path", "title", "section", "url", "page", "label",
+    "text",
+}  # fmt: skip
+
+
+def _search(client: TestClient, **query: str | int) -> list[dict[str, Any]]:
+    response = client.get("/v1/search", params=query)
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert set(body) == {"query", "passages"}
+    assert body["query"] == query["q"]
+    found: list[dict[str, Any]] = body["passages"]
+    return found
+
+
+def test_passages_come_ranked_with_their_place(client: TestClient) -> None:
+    found = _search(client, q="Who is the steward?")
+    assert [each["rank"] for each in found] == list(range(1, len(found) + 1))
+    assert [each["score"] for each in found] == sorted(
+        (each["score"] for each in found), reverse=True
+    )
+    assert all(set(each) == PASSAGE for each in found)
+    first = found[0]
+    assert first["document_id"] == "aurora:pages/sharing.md"
+    assert first["url"] == f"{shelf.SITE}/sharing#agreements"
+    # Its two sections differ in heading and label, so the passage has neither.
+    assert (first["section"], first["label"]) == ([], None)
+    assert first["text"] == f"{shelf.SIGNS} {shelf.NAMES}\n{shelf.TRAVEL}"
+
+
+def test_a_passage_of_a_pdf_has_its_page(client: TestClient) -> None:
+    (found,) = _search(client, q="coverage", type="pdf")
+    assert (found["page"], found["url"]) == (3, f"{shelf.SITE}/guide.pdf#page=3")
+
+
+def test_ten_passages_at_most_come_unasked(client: TestClient) -> None:
+    assert len(_search(client, q="a")) == 8
+
+
+@pytest.mark.parametrize(("k", "count"), [(1, 1), (3, 3), (100, 8)])
+def test_as_many_passages_come_as_asked_for(client: TestClient, k: int, count: int) -> None:
+    assert len(_search(client, q="Who signs?", k=k)) == count
+
+
+@pytest.mark.parametrize("k", ["0", "-1", "101", "many", "1.5", ""])
+def test_any_other_number_of_passages_is_refused(client: TestClient, k: str) -> None:
+    body = problem_of(client.get("/v1/search", params={"q": "Who signs?", "k": k}), 422)
+    assert body["errors"][0]["field"] == "k"
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ({"label": "required"}, {"Sharing", "Access"}),
+        ({"label": "RECOMMENDED"}, {"Sharing"}),
+        ({"country": "EE"}, {"Estonia"}),
+        ({"country": "ee"}, {"Estonia"}),
+        ({"country": "PT"}, set()),
+        ({"source": "folder"}, {"Notes of the archive"}),
+        ({"source": "nobody"}, set()),
+        ({"type": "pdf"}, {"Guide to quality"}),
+        ({"type": "article"}, {"Storage fees"}),
+        ({"type": "page", "source": "folder"}, {"Notes of the archive"}),
+        ({"type": "pdf", "label": "required"}, set()),
+    ],
+)
+def test_filters_limit_the_passages(
+    client: TestClient, query: dict[str, str], titles: set[str]
+) -> None:
+    found = _search(client, q="Who signs the agreement?", k=100, **query)
+    assert {each["title"] for each in found} == titles
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"label": "forbidden"}, "label"),
+        ({"country": "XX"}, "country"),
+        ({"type": "poem"}, "type"),
+        ({"source": ""}, "source"),
+        ({"source": "x" * 201}, "source"),
+    ],
+)
+def test_a_filter_nothing_can_pass_is_refused(
+    client: TestClient, query: dict[str, str], field: str
+) -> None:
+    body = problem_of(client.get("/v1/search", params={"q": "Who?", **query}), 422)
+    assert body["errors"][0]["field"] == field
+
+
+def test_a_filter_that_is_not_there_yet_is_refused_rather_than_ignored(
+    client: TestClient,
+) -> None:
+    problem_of(client.get("/v1/search", params={"q": "Who?", "topic": "consent"}), 422)
+
+
+@pytest.mark.parametrize("query", ["", "   ", "a\0b", "x" * 4001])
+def test_a_query_that_is_no_question_is_refused(client: TestClient, query: str) -> None:
+    problem_of(client.get("/v1/search", params={"q": query}), 422)
+
+
+def test_a_query_is_needed(client: TestClient) -> None:
+    body = problem_of(client.get("/v1/search"), 422)
+    assert body["errors"][0]["field"] == "q"
+
+
+def test_broken_bytes_in_a_query_do_no_harm(client: TestClient) -> None:
+    assert client.get("/v1/search?q=%ff%fe+who").status_code in (200, 422)

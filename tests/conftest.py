@@ -1,0 +1,62 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+sys.path.insert(0, str(ROOT / "tests"))
+
+# No test may ask a model hub for anything.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the settings of the machine out, and every test in its own data directory."""
+    for name in list(os.environ):
+        if name.startswith("HELPDESK_") or name == "PORT":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HELPDESK_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's own folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def framework() -> Path:
+    """The real framework source; tests that need it skip where it is absent."""
+    path = SHARED / "corpora" / "oneplusmg-framework"
+    if not path.is_dir():
+        pytest.skip("the corpora beside the project are absent")
+    return path
+
+
+@pytest.fixture(scope="session")
+def rendered() -> Path:
+    """The framework as rendered HTML."""
+    path = SHARED / "corpora" / "oneplusmg-framework-rendered"
+    if not path.is_dir():
+        pytest.skip("the corpora beside the project are absent")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Chromium; skipped where it is not installed, a failure under NO_SKIPS."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        missing = "chromium is not installed"
+        if os.environ.get("NO_SKIPS"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found

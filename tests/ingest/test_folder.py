@@ -1,0 +1,197 @@
+"""A folder of Markdown, HTML, text and PDF files, or one such file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingest.loaders.folder import folder_files, load_folder
+from ingest.models import Document, Loaded, Source
+
+Write = Callable[..., Path]
+
+
+def load(path: Path, address: str | None = "https://tide.example") -> Loaded:
+    everything = Loaded()
+    for each in load_folder(Source("atlas", "folder", path, address, "CC0-1.0", "2031-05-04")):
+        everything.documents += each.documents
+        everything.skipped += each.skipped
+        everything.problems += each.problems
+    return everything
+
+
+def the(loaded: Loaded) -> Document:
+    assert loaded.problems == []
+    (document,) = loaded.documents
+    return document
+
+
+def test_every_kind_of_file_is_read(write: Write, pdf_bytes: Callable[..., bytes]) -> None:
+    root = write(
+        {
+            "a.md": "# Ebb\n\nIt goes.",
+            "b.markdown": "It stands.",
+            "deep/c.html": "<title>Flow</title><main><p>It comes.</p></main>",
+            "deep/d.htm": "<p>It turns.</p>",
+            "e.txt": "It waits.",
+            "f.PDF": pdf_bytes(["It is written."]),
+        }
+    )
+    loaded = load(root)
+    assert (loaded.skipped, loaded.problems) == ([], [])
+    assert {each.path: each.text for each in loaded.documents} == {
+        "a.md": "Ebb\nIt goes.",
+        "b.markdown": "It stands.",
+        "deep/c.html": "It comes.",
+        "deep/d.htm": "It turns.",
+        "e.txt": "It waits.",
+        "f.PDF": "It is written.",
+    }
+
+
+def test_a_document_says_where_it_comes_from(write: Write) -> None:
+    document = the(load(write({"deep/the ebb.md": "It goes out and comes back again every day."})))
+    assert (document.document_id, document.source, document.path) == (
+        "atlas:deep/the ebb.md",
+        "atlas",
+        "deep/the ebb.md",
+    )
+    assert document.url == "https://tide.example/deep/the%20ebb.md"
+    assert (document.published, document.licence, document.language) == (
+        "2031-05-04",
+        "CC0-1.0",
+        "en",
+    )
+
+
+def test_without_an_address_documents_have_no_url(write: Write) -> None:
+    assert the(load(write({"a.md": "It goes."}), address=None)).url is None
+
+
+def test_the_language_is_that_of_the_text(write: Write) -> None:
+    text = "Das Wasser steht morgens am höchsten und fällt bis zum Abend wieder ab."
+    assert the(load(write({"a.md": text}))).language == "de"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "title"),
+    [
+        (
+            "a.md",
+            "---\ntitle: Of the front matter\n---\n# Of the body\n\nX.",
+            "Of the front matter",
+        ),
+        ("a.md", "X.\n\n# Of the *body*\n\nX.", "Of the body"),
+        ("a.md", "## No title\n\nX.", "a"),
+        ("a.html", "<title>Of the head</title><p>X.</p>", "Of the head"),
+        ("a.html", "<title>Of the head</title><h1>Of the body</h1><p>X.</p>", "Of the body"),
+    ],
+)
+def test_the_title_is_what_the_page_calls_itself(
+    write: Write, name: str, content: str, title: str
+) -> None:
+    assert the(load(write({name: content}))).title == title
+
+
+def test_front_matter_is_no_text(write: Write) -> None:
+    assert the(load(write({"a.md": "---\ntitle: Ebb\nsecret: words\n---\r\nIt goes."}))).text == (
+        "It goes."
+    )
+
+
+def test_a_mark_of_the_encoding_is_no_text(write: Write) -> None:
+    assert the(load(write({"a.md": b"\xef\xbb\xbfIt goes."}))).text == "It goes."
+
+
+def test_one_file_is_read_by_itself(write: Write) -> None:
+    root = write({"a.md": "It goes.", "b.md": "It comes."})
+    assert the(load(root / "b.md")).path == "b.md"
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.png", "Makefile", "a.md.bak"])
+def test_an_unknown_type_is_skipped_and_named(write: Write, name: str) -> None:
+    loaded = load(write({name: "It goes.", "b.md": "It comes."}))
+    assert [each.path for each in loaded.documents] == ["b.md"]
+    (skipped,) = loaded.skipped
+    assert skipped.path == name
+    assert skipped.reason.startswith("unknown type")
+    assert loaded.problems == []
+
+
+def test_hidden_files_and_links_out_of_the_folder_are_not_read(
+    write: Write, tmp_path: Path
+) -> None:
+    root = write({".hidden.md": "Secret.", ".git/a.md": "Secret.", "a.md": "It goes."})
+    (tmp_path / "outside.md").write_text("Secret.")
+    (root / "link.md").symlink_to(tmp_path / "outside.md")
+    assert [each.name for each in folder_files(root)] == ["a.md"]
+
+
+@pytest.mark.parametrize("content", ["---\ntitle: Ebb\n---\n", "<!-- nothing -->\n", "...\n"])
+def test_a_file_without_text_is_skipped(write: Write, content: str) -> None:
+    loaded = load(write({"a.md": content}))
+    assert (loaded.documents, loaded.problems) == ([], [])
+    assert [(each.path, each.reason) for each in loaded.skipped] == [("a.md", "no text")]
+
+
+def test_a_file_that_holds_only_the_notice_is_a_placeholder(write: Write) -> None:
+    notice = "We are still working on the content for this page."
+    document = the(load(write({"es.md": f"---\ntitle: Spain\n---\n{notice}"})))
+    assert (document.title, document.placeholder, document.sections) == ("Spain", True, ())
+
+
+def test_a_file_with_text_beside_the_notice_is_no_placeholder(write: Write) -> None:
+    notice = "We are still working on the content for this page."
+    document = the(load(write({"pt.md": f"It goes.\n\n{notice}"})))
+    assert (document.placeholder, document.text) == (False, "It goes.")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a.md", b"", "the file is empty"),
+        ("a.md", b" \n\n", "the file is empty"),
+        ("a.md", b"\x89PNG\r\n\x1a\n\x00\xff", "not UTF-8 text"),
+        ("a.md", b"plain\x00but binary", "binary data"),
+        ("a.md", b"%PDF-1.7 in ASCII", "binary data"),
+        ("a.txt", "Ebbe à marée".encode("latin-1"), "not UTF-8 text"),
+        ("a.md", b"---\ntitle: [open\n---\nIt goes.", "the front matter is not YAML in line 3"),
+        ("a.md", b"---\njust words\n---\nIt goes.", "the front matter is not a mapping"),
+        ("a.pdf", b"", "the file is empty"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_problem_and_the_rest_is_read(
+    write: Write, name: str, content: bytes, why: str
+) -> None:
+    loaded = load(write({name: content, "b.md": "It comes."}))
+    assert [each.path for each in loaded.documents] == ["b.md"]
+    (problem,) = loaded.problems
+    assert problem.path == name
+    assert problem.problem.startswith(why)
+    assert "\n" not in problem.problem
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.html", "<span>" * 5000 + "words"),
+        ("a.html", "<div>" * 5000 + "words"),
+        ("a.md", ">" * 5000 + "words"),
+        ("a.md", "---\nx: " + "[" * 5000 + "\n---\nwords"),
+    ],
+)
+def test_a_file_nested_too_deeply_does_not_end_the_run(
+    write: Write, name: str, content: str
+) -> None:
+    assert "b.md" in {
+        each.path for each in load(write({name: content, "b.md": "It comes."})).documents
+    }
+
+
+def test_the_digest_changes_with_the_text_and_only_with_it(write: Write) -> None:
+    first = the(load(write({"a.md": "It goes."}, "one"))).sha256
+    same = the(load(write({"a.md": "It   goes.\n"}, "two"))).sha256
+    other = the(load(write({"a.md": "It comes."}, "three"))).sha256
+    assert first == same != other

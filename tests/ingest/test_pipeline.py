@@ -1,0 +1,602 @@
+"""The whole walk: what a run adds, changes, keeps and removes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pypdf
+import pytest
+from fakes import HashingEmbedder
+from filelock import FileLock
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+from ingest import pipeline
+from ingest.cache import EmbeddingCache
+from ingest.models import DocumentCounts, IngestReport, Problem
+from ingest.sources import named_sources
+from rag.errors import IndexLocked
+from rag.index import Generation, Store, chunk_sentences
+from rag.text import pin
+
+Write = Callable[..., Path]
+
+EBB = "The water goes out twice a day and leaves the mud behind."
+FLOW = "The water comes in twice a day and lifts the boats."
+ROPE = "A rope is coiled with the sun and hung up dry."
+
+ARTICLE = f"""---
+title: When the water goes
+kind: answer
+intent: tides
+audience: [volunteer]
+ask:
+  en: ["When is the ebb?", how often does the water go out]
+evidence:
+  ebb:
+    source: atlas
+    path: ebb.md
+    title: Ebb
+    url: null
+    pin: "{pin(EBB)}"
+checked: 2031-05-04
+---
+Twice a day. [^ebb]
+"""
+
+
+@dataclass
+class Steps:
+    """Progress that is remembered: step to how much was announced and counted."""
+
+    announced: dict[str, int] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        self.announced[name] = total
+        self.counted[name] = 0
+
+        def count(done: int) -> None:
+            self.counted[name] += done
+
+        yield count
+
+
+@dataclass
+class Desk:
+    """A data directory with the parts that a run needs; every run has a cache of its own."""
+
+    directory: Path
+    steps: Steps = field(default_factory=Steps)
+    model: HashingEmbedder = field(default_factory=HashingEmbedder)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.directory / "data")
+
+    def ingest(
+        self,
+        *paths: Path,
+        articles: Path | None = None,
+        unavailable: Sequence[Problem] = (),
+        removed: frozenset[str] = frozenset(),
+        base_url: str | None = None,
+    ) -> IngestReport:
+        named = named_sources([str(each) for each in paths], self.directory, base_url)
+        self.steps = Steps()
+        return pipeline.run(
+            named.sources,
+            [*named.unavailable, *unavailable],
+            articles=articles,
+            acronyms={"dwl": "dawn water level"},
+            store=self.store,
+            cache=EmbeddingCache(self.directory / "data" / "embeddings.sqlite"),
+            embedder=self.model,
+            progress=self.steps,
+            removed=removed,
+        )
+
+    @property
+    def index(self) -> Generation:
+        return self.store.open()
+
+    @property
+    def paths(self) -> list[str]:
+        return sorted(f"{each.source}:{each.path}" for each in self.index.documents())
+
+    @property
+    def text(self) -> str:
+        return "\n".join(chunk.text for chunk in self.index.all_chunks())
+
+
+@pytest.fixture
+def desk(tmp_path: Path, ticking_clock: None) -> Desk:
+    """An empty desk; no two of its runs begin in the same minute."""
+    return Desk(tmp_path)
+
+
+def test_a_first_run_indexes_everything(desk: Desk, write: Write) -> None:
+    report = desk.ingest(write({"ebb.md": f"# Ebb\n\n{EBB}", "rope.md": ROPE, "x.png": "x"}))
+    assert report.documents == DocumentCounts(added=2, skipped=1)
+    assert (report.chunks, report.problems) == (2, ())
+    assert [(each.path, each.reason) for each in report.skipped] == [("x.png", "unknown type .png")]
+    assert report.generation == desk.index.info.generation == desk.store.current()
+    assert report.embedded > 0
+    assert desk.paths == ["atlas:ebb.md", "atlas:rope.md"]
+    assert desk.text == f"Ebb\n{EBB}\n{ROPE}"
+
+
+def test_the_index_says_when_and_with_what_it_was_built(desk: Desk, write: Write) -> None:
+    desk.ingest(write({"ebb.md": EBB}))
+    info = desk.index.info
+    assert (info.embedder, info.dimensions, info.documents, info.chunks) == ("hashing-64", 64, 1, 1)
+    assert info.built_at.startswith("2031-05-04T12:0")
+
+
+def test_every_chunk_and_sentence_is_found_by_its_own_vector(desk: Desk, write: Write) -> None:
+    desk.ingest(write({"ebb.md": f"# Ebb\n\n{EBB}", "flow.md": f"# Flow\n\n{FLOW}", "r.md": ROPE}))
+    index = desk.index
+    for number, chunk in enumerate(index.all_chunks()):
+        (vector,) = desk.model.passages([pipeline.searched_text(chunk)])
+        numbers, cosines = index.nearest("chunks", vector, 1)
+        assert (numbers[0], pytest.approx(1.0, abs=1e-5)) == (number, cosines[0])
+        (sentence,) = chunk_sentences(chunk)
+        (vector,) = desk.model.passages([sentence.text])
+        assert index.sentence_cosines(number, vector) == pytest.approx([1.0], abs=1e-5)
+
+
+def test_a_short_sentence_is_embedded_behind_its_heading_and_a_long_one_by_itself(
+    desk: Desk, write: Write
+) -> None:
+    page = f"---\ntitle: Tides\n---\n# Ebb\n\n{EBB} Boats lie dry. {FLOW}"
+    desk.ingest(write({"ebb.md": page}))
+    searched = [EBB, "Tides > Ebb: Boats lie dry.", FLOW]
+    for place, vector in enumerate(desk.model.passages(searched)):
+        assert desk.index.sentence_cosines(0, vector)[place] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_second_run_embeds_nothing_and_keeps_the_generation(desk: Desk, write: Write) -> None:
+    root = write({"ebb.md": EBB, "rope.md": ROPE, "x.png": "x"})
+    articles = write({"when.md": ARTICLE}, "articles")
+    first = desk.ingest(root, articles=articles)
+    second = desk.ingest(root, articles=articles)
+    assert second.documents == DocumentCounts(unchanged=3, skipped=1)
+    assert (second.generation, second.chunks, second.embedded) == (
+        first.generation,
+        first.chunks,
+        0,
+    )
+    assert desk.store.names() == [first.generation]
+
+
+def test_changes_additions_and_removals_are_counted(desk: Desk, write: Write) -> None:
+    root = write({"a.md": EBB, "b.md": FLOW, "c.md": ROPE})
+    before = desk.ingest(root)
+    write({"b.md": f"{FLOW} Mostly.", "d.md": "A new bollard stands on the quay."})
+    (root / "c.md").unlink()
+    report = desk.ingest(root)
+    assert report.documents == DocumentCounts(added=1, changed=1, unchanged=1, removed=1)
+    assert report.generation != before.generation
+    assert desk.paths == ["atlas:a.md", "atlas:b.md", "atlas:d.md"]
+    assert ROPE not in desk.text
+    assert "Mostly." in desk.text
+
+
+def test_only_what_is_new_is_embedded(desk: Desk, write: Write) -> None:
+    root = write({"a.md": EBB, "b.md": FLOW})
+    desk.ingest(root)
+    write({"c.md": ROPE})
+    assert desk.ingest(root).embedded == 2, "one chunk and its one sentence"
+
+
+def test_a_page_whose_country_alone_changed_has_changed(desk: Desk, write: Write) -> None:
+    files = {"_config.yml": "", "ebb.md": f"---\ntitle: Ebb\ncountry_code: PT\n---\n{EBB}"}
+    root = write(files)
+    desk.ingest(root)
+    write({"ebb.md": files["ebb.md"].replace("PT", "ES")})
+    assert desk.ingest(root).documents == DocumentCounts(changed=1)
+
+
+def test_a_page_whose_date_alone_changed_gets_the_new_date(desk: Desk, write: Write) -> None:
+    root = write({"_config.yml": "", "ebb.md": f"---\ntitle: Ebb\n---\n{EBB}"})
+    for date in ("2031-05-04", "2032-06-05"):
+        write({"SOURCE.md": f"Commit date: {date}"})
+        desk.ingest(root)
+        assert [each.published for each in desk.index.documents()] == [date]
+
+
+def test_a_new_address_changes_every_document(desk: Desk, write: Write) -> None:
+    root = write({"a.md": EBB, "b.md": FLOW})
+    desk.ingest(root)
+    report = desk.ingest(root, base_url="https://tide.example")
+    assert report.documents == DocumentCounts(changed=2)
+    assert [each.url for each in desk.index.documents()] == [
+        "https://tide.example/a.md",
+        "https://tide.example/b.md",
+    ]
+
+
+def test_another_embedder_makes_a_new_generation_of_the_same_documents(
+    desk: Desk, write: Write
+) -> None:
+    root = write({"a.md": EBB})
+    first = desk.ingest(root)
+    desk.model = HashingEmbedder()
+    desk.model.name = "hashing-other"
+    second = desk.ingest(root)
+    assert second.documents == DocumentCounts(unchanged=1)
+    assert second.generation != first.generation
+    assert second.embedded > 0
+    assert desk.index.info.embedder == "hashing-other"
+
+
+# Several sources
+
+
+def test_what_other_sources_left_stays(desk: Desk, write: Write) -> None:
+    desk.ingest(write({"a.md": EBB}, "atlas"), write({"a.md": FLOW}, "guide"))
+    report = desk.ingest(write({"a.md": ROPE}, "loft"))
+    assert report.documents == DocumentCounts(added=1, unchanged=2)
+    assert desk.paths == ["atlas:a.md", "guide:a.md", "loft:a.md"]
+    assert EBB in desk.text
+
+
+def test_a_run_without_sources_keeps_all_and_takes_the_articles(desk: Desk, write: Write) -> None:
+    desk.ingest(write({"ebb.md": EBB}))
+    report = desk.ingest(articles=write({"when.md": ARTICLE}, "articles"))
+    assert report.documents == DocumentCounts(added=1, unchanged=1)
+    assert desk.paths == ["articles:articles/when.md", "atlas:ebb.md"]
+
+
+def test_a_source_that_is_removed_leaves_and_the_others_stay(desk: Desk, write: Write) -> None:
+    empty = "---\ntitle: Nothing\n---\n"
+    desk.ingest(
+        write({"_config.yml": "", "a.md": f"---\n---\n{EBB}", "no.md": empty}, "atlas"),
+        write({"a.md": FLOW}, "guide"),
+    )
+    assert [gap.path for gap in desk.index.gaps] == ["no.md"]
+    report = desk.ingest(removed=frozenset({"atlas"}))
+    assert report.documents == DocumentCounts(unchanged=1, removed=1)
+    assert desk.paths == ["guide:a.md"]
+    assert EBB not in desk.text
+    assert desk.index.gaps == ()
+
+
+def test_one_text_in_two_sources_is_one_chunk_until_one_of_them_leaves(
+    desk: Desk, write: Write
+) -> None:
+    desk.ingest(write({"a.md": f"# Ebb\n\n{EBB}"}, "atlas"))
+    report = desk.ingest(write({"b.md": f"# Ebb\n\n{EBB}"}, "guide"))
+    assert (report.chunks, desk.paths) == (1, ["atlas:a.md", "guide:b.md"])
+    report = desk.ingest(removed=frozenset({"atlas"}))
+    assert report.chunks == 1
+    assert [chunk.source for chunk in desk.index.all_chunks()] == ["guide"]
+
+
+def test_a_path_that_is_missing_is_reported_and_the_others_are_indexed(
+    desk: Desk, write: Write, tmp_path: Path
+) -> None:
+    report = desk.ingest(tmp_path / "nowhere", write({"a.md": EBB}))
+    assert [(each.path, each.problem) for each in report.problems] == [
+        (str(tmp_path / "nowhere"), "no such file or folder")
+    ]
+    assert desk.paths == ["atlas:a.md"]
+
+
+def test_a_source_that_is_gone_today_keeps_what_is_indexed(desk: Desk, write: Write) -> None:
+    root = write({"a.md": EBB})
+    desk.ingest(root)
+    root.rename(root.with_name("moved"))
+    report = desk.ingest(root)
+    assert report.documents == DocumentCounts(unchanged=1)
+    assert len(report.problems) == 1
+    assert desk.paths == ["atlas:a.md"]
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [("a.md", b"\xff\xfe\x00"), ("a.md", b""), ("a.md", b"---\nx: [\n---\n"), ("a.pdf", b"%PDF-")],
+)
+@pytest.mark.parametrize("config", [{}, {"_config.yml": ""}], ids=["folder", "jekyll"])
+def test_a_file_that_is_broken_today_keeps_its_last_state(
+    desk: Desk,
+    write: Write,
+    pdf_bytes: Callable[..., bytes],
+    name: str,
+    broken: bytes,
+    config: dict[str, str],
+) -> None:
+    whole = pdf_bytes([EBB]) if name == "a.pdf" else f"---\ntitle: Ebb\n---\n{EBB}"
+    root = write({**config, name: whole, "b.md": f"---\ntitle: Flow\n---\n{FLOW}"})
+    first = desk.ingest(root)
+    write({name: broken})
+    report = desk.ingest(root)
+    assert [each.path for each in report.problems] == [name]
+    assert report.documents == DocumentCounts(unchanged=2)
+    assert report.generation == first.generation
+    assert EBB in desk.text
+    write({name: whole})
+    assert desk.ingest(root).problems == ()
+
+
+@pytest.mark.parametrize("broken", ["defaults: [open", "just words"])
+def test_a_checkout_whose_configuration_breaks_keeps_its_last_state(
+    desk: Desk, write: Write, broken: str
+) -> None:
+    root = write({"_config.yml": "permalink: /:basename", "ebb.md": f"---\n---\n{EBB}"})
+    first = desk.ingest(root, base_url="https://tide.example")
+    write({"_config.yml": broken})
+    report = desk.ingest(root, base_url="https://tide.example")
+    assert len(report.problems) == 1
+    assert (report.documents, report.generation) == (DocumentCounts(unchanged=1), first.generation)
+    assert [each.url for each in desk.index.documents()] == ["https://tide.example/ebb"]
+
+
+def test_half_a_character_in_a_file_does_not_end_the_run(desk: Desk, write: Write) -> None:
+    report = desk.ingest(
+        write(
+            {
+                "title.md": f'---\ntitle: "The ebb \\ud83d of March"\n---\n{EBB}',
+                "text.pdf": _pdf_with_half_a_character(),
+                "rope.md": ROPE,
+            }
+        )
+    )
+    assert report.documents.added + len(report.problems) == 3
+    assert ROPE in desk.text
+
+
+def _pdf_with_half_a_character() -> bytes:
+    """A PDF whose font calls the letter A the first half of an emoji."""
+    writer = pypdf.PdfWriter()
+    page = writer.add_blank_page(300, 300)
+    unicode_map, words = DecodedStreamObject(), DecodedStreamObject()
+    unicode_map.set_data(
+        b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange"
+        b" 1 beginbfchar <41> <D83D> endbfchar endcmap"
+    )
+    words.set_data(b"BT /F1 12 Tf 10 100 Td (The tide A turns twice a day.) Tj ET")
+    font = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Font"),
+            NameObject("/Subtype"): NameObject("/Type1"),
+            NameObject("/BaseFont"): NameObject("/Helvetica"),
+            NameObject("/ToUnicode"): writer._add_object(unicode_map),
+        }
+    )
+    fonts = DictionaryObject({NameObject("/F1"): font})
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+    page[NameObject("/Contents")] = writer._add_object(words)
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def test_a_file_that_was_never_readable_is_no_document(desk: Desk, write: Write) -> None:
+    report = desk.ingest(write({"a.md": b"\xff", "b.md": FLOW}))
+    assert report.documents == DocumentCounts(added=1)
+    assert desk.paths == ["atlas:b.md"]
+
+
+def test_an_empty_folder_makes_an_empty_index(desk: Desk, write: Write) -> None:
+    report = desk.ingest(write({}))
+    assert (report.documents, report.chunks, report.problems) == (DocumentCounts(), 0, ())
+    assert desk.index.documents() == []
+    numbers, _ = desk.index.nearest("chunks", desk.model.queries(["ebb"])[0], 5)
+    assert len(numbers) == 0
+
+
+# Articles
+
+
+def test_an_article_quotes_what_is_indexed(desk: Desk, write: Write) -> None:
+    articles = write({"when.md": ARTICLE}, "articles")
+    desk.ingest(write({"ebb.md": f"# Ebb\n\n{EBB}"}), articles=articles)
+    (article,) = desk.index.articles
+    (evidence,) = article.statements[0].evidence
+    assert (evidence.quote, evidence.chunk_id) == (EBB, "atlas:ebb.md#0")
+    assert {chunk.kind for chunk in desk.index.all_chunks()} == {"page"}
+
+
+def test_an_article_alone_is_a_summary(desk: Desk, write: Write) -> None:
+    desk.ingest(articles=write({"when.md": ARTICLE}, "articles"))
+    (chunk,) = desk.index.all_chunks()
+    assert (chunk.kind, chunk.text) == ("article", "Twice a day.")
+
+
+def test_a_summary_gives_way_when_its_source_comes_and_returns_when_it_goes(
+    desk: Desk, write: Write
+) -> None:
+    articles = write({"when.md": ARTICLE}, "articles")
+    desk.ingest(articles=articles)
+    desk.ingest(write({"ebb.md": EBB}), articles=articles)
+    assert desk.text == EBB
+    desk.ingest(articles=articles, removed=frozenset({"atlas"}))
+    assert desk.text == "Twice a day."
+
+
+def test_a_source_that_changes_makes_its_article_stale(desk: Desk, write: Write) -> None:
+    articles = write({"when.md": ARTICLE}, "articles")
+    desk.ingest(write({"ebb.md": EBB}), articles=articles)
+    desk.ingest(write({"ebb.md": "The water no longer goes out."}), articles=articles)
+    (article,) = desk.index.articles
+    assert [each.stale for each in article.statements[0].evidence] == [True]
+
+
+def test_without_articles_those_indexed_before_leave(desk: Desk, write: Write) -> None:
+    root = write({"ebb.md": EBB})
+    desk.ingest(root, articles=write({"when.md": ARTICLE}, "articles"))
+    report = desk.ingest(root, articles=None)
+    assert report.documents == DocumentCounts(unchanged=1, removed=1)
+    assert desk.index.articles == ()
+
+
+def test_a_question_of_an_article_finds_its_article(desk: Desk, write: Write) -> None:
+    other = ARTICLE.replace(
+        '"When is the ebb?", how often does the water go out', "How to coil rope"
+    )
+    articles = write({"a.md": ARTICLE, "b.md": other}, "articles")
+    desk.ingest(articles=articles)
+    index = desk.index
+    numbers, _ = index.nearest("asks", desk.model.queries(["How to coil rope"])[0], 1)
+    assert index.articles[index.ask_articles[numbers[0]]].article_id == "b"
+
+
+def test_one_bad_article_is_a_problem_and_the_rest_is_indexed(desk: Desk, write: Write) -> None:
+    articles = write({"when.md": ARTICLE, "bad.md": "Just words."}, "articles")
+    report = desk.ingest(write({"ebb.md": EBB}), articles=articles)
+    assert [each.path for each in report.problems] == ["articles/bad.md"]
+    assert report.documents == DocumentCounts(added=2)
+
+
+# Gaps
+
+
+def test_what_is_announced_and_not_written_is_a_gap(desk: Desk, write: Write) -> None:
+    notice = "We are still working on the content for this page."
+    root = write(
+        {
+            "_config.yml": "url: https://tide.example\npermalink: /:basename",
+            "es.md": f"---\ntitle: Spain\ncountry_code: ES\n---\n{notice}",
+            "glossary.md": "---\ntitle: Glossary\ncountry_code: PT\n---\n# Glossary",
+            "tides.md": f"---\ntitle: Tides\n---\n{EBB}\n\n## Spring tides\n\n{notice}",
+        }
+    )
+    report = desk.ingest(root)
+    assert report.documents == DocumentCounts(added=2, skipped=1, placeholder=1)
+    gaps = {
+        (gap.kind, gap.path, gap.title, gap.section, gap.url, gap.country)
+        for gap in desk.index.gaps
+    }
+    assert gaps == {
+        ("page", "glossary.md", "Glossary", (), "https://tide.example/glossary", "PT"),
+        ("page", "es.md", "Spain", (), "https://tide.example/es", "ES"),
+        (
+            "section",
+            "tides.md",
+            "Tides",
+            ("Spring tides",),
+            "https://tide.example/tides#spring-tides",
+            None,
+        ),
+    }
+    assert {each.path: each.placeholder for each in desk.index.documents()} == {
+        "es.md": True,
+        "tides.md": False,
+    }
+    assert "working" not in desk.text
+
+
+def test_the_gaps_of_other_sources_stay(desk: Desk, write: Write) -> None:
+    empty = "---\ntitle: Nothing\n---\n"
+    desk.ingest(write({"_config.yml": "", "no.md": empty}))
+    desk.ingest(write({"a.md": ROPE}, "loft"))
+    assert [gap.path for gap in desk.index.gaps] == ["no.md"]
+
+
+def test_a_gap_that_is_filled_is_gone(desk: Desk, write: Write) -> None:
+    empty = "---\ntitle: Nothing\n---\n"
+    root = write({"_config.yml": "", "no.md": empty})
+    desk.ingest(root)
+    write({"no.md": f"{empty}{EBB}"})
+    report = desk.ingest(root)
+    assert report.documents == DocumentCounts(added=1)
+    assert desk.index.gaps == ()
+
+
+def test_a_country_code_that_yaml_takes_for_a_word_of_its_own_harms_no_later_run(
+    desk: Desk, write: Write
+) -> None:
+    root = write({"_config.yml": "", "no.md": "---\ntitle: Norway\ncountry_code: NO\n---\n"})
+    desk.ingest(root)
+    assert [gap.path for gap in desk.index.gaps] == ["no.md"]
+    assert desk.ingest(root).problems == ()
+
+
+# Running
+
+
+def test_two_runs_at_once_are_refused(desk: Desk, write: Write) -> None:
+    root = write({"a.md": EBB})
+    first = desk.ingest(root)
+    write({"b.md": FLOW})
+    with (
+        FileLock(desk.store.directory / "ingest.lock"),
+        pytest.raises(IndexLocked, match="another ingest"),
+    ):
+        desk.ingest(root)
+    assert desk.store.current() == first.generation
+    assert desk.ingest(root).documents == DocumentCounts(added=1, unchanged=1)
+
+
+def test_a_run_that_fails_leaves_the_index_as_it_was_and_frees_the_lock(
+    desk: Desk, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write({"a.md": EBB})
+    first = desk.ingest(root)
+    write({"b.md": FLOW})
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.model, "_embed", _power_cut)
+        with pytest.raises(RuntimeError, match="power"):
+            desk.ingest(root)
+    assert desk.store.current() == first.generation
+    assert desk.ingest(root).documents == DocumentCounts(added=1, unchanged=1)
+
+
+def _power_cut(texts: Sequence[str]) -> None:
+    raise RuntimeError("the power went out")
+
+
+def test_progress_reaches_the_end_of_every_step(desk: Desk, write: Write) -> None:
+    checkout = {
+        "_config.yml": "",
+        "a.md": f"---\ntitle: Ebb\n---\n{EBB}",
+        "404.md": "---\n---\nGone.",
+        "b.md": "",
+        "c.md": "No page.",
+    }
+    desk.ingest(
+        write(checkout),
+        write({"a.md": FLOW, "b.md": "", "c.png": "x"}, "guide"),
+        articles=write({"when.md": ARTICLE}, "articles"),
+    )
+    assert set(desk.steps.announced) == {
+        "Reading atlas",
+        "Reading guide",
+        "Embedding",
+        "Writing the index",
+    }
+    assert desk.steps.counted == desk.steps.announced
+
+
+def test_the_last_three_generations_are_kept(desk: Desk, write: Write) -> None:
+    made = [desk.ingest(write({"a.md": f"{EBB} Day {day}."})).generation for day in range(5)]
+    assert desk.store.names() == made[-3:]
+    assert desk.store.current() == made[-1]
+
+
+def test_generations_built_within_one_second_keep_their_order(
+    desk: Desk, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            return datetime(2031, 5, 4, tzinfo=UTC)
+
+    monkeypatch.setattr(pipeline, "datetime", Stopped)
+    for text in (EBB, FLOW, ROPE, EBB):
+        desk.ingest(write({"a.md": text}))
+        assert desk.store.names()[-1] == desk.store.current()
+        assert desk.text == text
+
+
+def test_acronyms_are_those_of_the_documents_and_those_kept_by_hand(
+    desk: Desk, write: Write
+) -> None:
+    desk.ingest(write({"a.md": "The Mean Sea Level (MSL) is read at noon."}))
+    assert dict(desk.index.acronyms) == {"dwl": "dawn water level", "msl": "mean sea level"}

@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shelf
+from fakes import HashingEmbedder
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rag.index
+from rag.errors import HelpdeskError, IndexMismatch, NoIndex
+from rag.index import KEPT, Generation, Store, chunk_sentences
+from rag.models import Filters
+
+
+def _small(word: str = "orchard") -> shelf.Shelf:
+    return shelf.shelved(shelf.page("one.md", "One", shelf.Part(f"The {word} has one gate.")))
+
+
+def test_what_is_written_is_read_again(generation: Generation) -> None:
+    made = shelf.framework()
+    assert list(generation.all_chunks()) == list(made.chunks)
+    assert generation.documents() == [stored.card for stored in made.documents]
+    assert generation.articles == made.articles
+    assert generation.gaps == made.gaps
+    assert generation.acronyms == made.acronyms
+    assert (generation.ask_floor, generation.ask_bar) == (made.ask_floor, made.ask_bar)
+    assert generation.digest == "0" * 64
+    assert generation.leftovers() == [("aurora", '{"kept": true}')]
+    assert generation.payloads() == [
+        (stored.card.source, stored.payload) for stored in made.documents
+    ]
+
+
+def test_an_index_tells_what_it_is(generation: Generation) -> None:
+    info = generation.info
+    assert info.generation == shelf.FIRST
+    assert info.built_at == "2026-01-01T08:00:00Z"
+    assert (info.embedder, info.dimensions) == ("hashing-64", 64)
+    assert (info.documents, info.chunks) == (11, 8)
+
+
+def test_the_lexical_side_is_read_as_it_was_built(generation: Generation) -> None:
+    scores = generation.words.scores({"steward": 1.0})
+    assert [number for number, score in enumerate(scores) if score > 0] == [0]
+    assert generation.grams.scores({"#ste": 1.0})[0] > 0
+
+
+def test_a_chunk_is_found_by_its_number_and_its_id(generation: Generation) -> None:
+    for number, chunk in enumerate(shelf.framework().chunks):
+        assert generation.chunk(number) == chunk
+        assert generation.chunk_by_id(chunk.chunk_id) == chunk
+        assert generation.chunk_number(chunk.chunk_id) == number
+    assert generation.chunk_by_id("aurora:pages/portugal.md#0") is None
+    assert generation.chunk_number("nobody") is None
+
+
+def test_a_document_is_found_by_its_id(generation: Generation) -> None:
+    found = generation.document("folder:notes/my file one.md")
+    assert found is not None
+    assert found.title == "Notes of the archive"
+    assert generation.document("folder:notes") is None
+
+
+def test_the_nearest_vectors_come_first_with_their_cosines(generation: Generation) -> None:
+    vector = HashingEmbedder().queries([shelf.ESTONIA])[0]
+    numbers, cosines = generation.nearest("sentences", vector, 1000)
+    assert len(numbers) == len(generation.sentence_chunks)
+    assert sorted(numbers) == list(range(len(numbers)))
+    assert cosines[0] == pytest.approx(1, abs=1e-4)
+    assert (np.diff(cosines) <= 1e-6).all()
+    nearest = generation.chunk(int(generation.sentence_chunks[numbers[0]]))
+    assert nearest.title == "Estonia"
+
+
+def test_no_more_neighbours_are_given_than_asked_for(generation: Generation) -> None:
+    vector = HashingEmbedder().queries(["a gate"])[0]
+    numbers, cosines = generation.nearest("chunks", vector, 2)
+    assert len(numbers) == len(cosines) == 2
+
+
+def test_sentence_cosines_follow_the_sentences_of_the_chunk(generation: Generation) -> None:
+    model = HashingEmbedder()
+    vector = model.queries([shelf.NAMES])[0]
+    found = chunk_sentences(generation.chunk(0))
+    expected = model.passages([sentence.text for sentence in found]) @ vector
+    assert np.allclose(generation.sentence_cosines(0, vector), expected, atol=1e-5)
+    assert found[int(np.argmax(expected))].text == shelf.NAMES
+
+
+@pytest.mark.parametrize(
+    ("filters", "titles"),
+    [
+        (Filters(labels=("required",)), {"Sharing", "Access"}),
+        (Filters(labels=("recommended",)), {"Sharing"}),
+        (Filters(labels=("recommended", "informational")), {"Sharing", "Consent"}),
+        (Filters(sources=("folder",)), {"Notes of the archive"}),
+        (Filters(countries=("EE",)), {"Estonia"}),
+        (Filters(kinds=("pdf",)), {"Guide to quality"}),
+        (Filters(kinds=("article",)), {"Storage fees"}),
+        (Filters(sources=("aurora",), labels=("required",), kinds=("pdf",)), set()),
+        (Filters(sources=("nobody",)), set()),
+    ],
+)
+def test_a_filter_admits_what_it_names(
+    generation: Generation, filters: Filters, titles: set[str]
+) -> None:
+    admitted = generation.allowed(filters)
+    assert admitted is not None
+    assert {
+        chunk.title for chunk, ok in zip(generation.all_chunks(), admitted, strict=True) if ok
+    } == titles
+
+
+def test_no_filter_is_no_limit(generation: Generation) -> None:
+    assert generation.allowed(Filters()) is None
+
+
+_FILTERS = st.builds(
+    Filters,
+    labels=st.lists(st.sampled_from(["required", "recommended", "other"]), max_size=2).map(tuple),
+    sources=st.lists(st.sampled_from(["aurora", "folder", "other"]), max_size=2).map(tuple),
+    kinds=st.lists(st.sampled_from(["page", "pdf", "article"]), max_size=2).map(tuple),
+    countries=st.lists(st.sampled_from(["EE", "PT"]), max_size=1).map(tuple),
+)
+
+
+@given(_FILTERS, _FILTERS)
+def test_each_further_limit_admits_no_more(
+    generation: Generation, one: Filters, more: Filters
+) -> None:
+    both = replace(
+        one,
+        labels=one.labels or more.labels,
+        sources=one.sources or more.sources,
+        kinds=one.kinds or more.kinds,
+        countries=one.countries or more.countries,
+    )
+    wide, narrow = generation.allowed(one), generation.allowed(both)
+    if wide is not None:
+        assert narrow is not None
+        assert not (narrow & ~wide).any()
+
+
+def test_an_empty_shelf_is_an_index_too(tmp_path: Path) -> None:
+    opened = shelf.written(tmp_path, shelf.Shelf()).open()
+    vector = HashingEmbedder().queries(["a gate"])[0]
+    assert opened.info.chunks == 0
+    assert opened.documents() == []
+    for collection in ("chunks", "sentences", "asks"):
+        assert len(opened.nearest(collection, vector, 10)[0]) == 0
+
+
+def test_without_an_index_the_cure_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoIndex, match="python -m ingest run"):
+        Store(tmp_path / "nothing").open()
+
+
+@pytest.mark.parametrize("pointer", ["", "\n", "gone", "../elsewhere"])
+def test_a_pointer_that_leads_nowhere_is_no_index(tmp_path: Path, pointer: str) -> None:
+    store = shelf.written(tmp_path, _small())
+    (tmp_path / "current").write_text(pointer)
+    assert store.current() is None
+    with pytest.raises(NoIndex):
+        store.open()
+
+
+def test_a_directory_that_holds_no_generation_is_no_index(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (store.generations / "hollow").mkdir(parents=True)
+    store.use("hollow")
+    with pytest.raises(NoIndex, match="hollow"):
+        store.open()
+
+
+def test_another_embedder_than_that_of_the_index_is_refused(generation: Generation) -> None:
+    generation.check("hashing-64")
+    with pytest.raises(IndexMismatch, match="ingest run") as caught:
+        generation.check("another-model")
+    assert "hashing-64" in str(caught.value)
+    assert "another-model" in str(caught.value)
+
+
+def test_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = shelf.written(tmp_path, _small())
+    monkeypatch.setattr(rag.index, "INDEX_FORMAT", rag.index.INDEX_FORMAT + 1)
+    with pytest.raises(IndexMismatch, match="ingest run"):
+        store.open()
+
+
+def test_the_last_generation_written_is_the_current_one(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _small("orchard"))
+    store.write(shelf.SECOND, shelf.contents(_small("meadow")))
+    assert store.current() == shelf.SECOND
+    assert "meadow" in store.open().chunk(0).text
+    assert "orchard" in store.open(shelf.FIRST).chunk(0).text
+    store.use(shelf.FIRST)
+    assert "orchard" in store.open().chunk(0).text
+
+
+def test_the_pointer_is_replaced_in_one_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = shelf.written(tmp_path, _small())
+    seen: list[tuple[str, str]] = []
+    rename: Callable[[Path, Path], Path] = Path.replace
+
+    def watched(self: Path, target: Path) -> Path:
+        seen.append((self.read_text().strip(), target.read_text().strip()))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    (store.generations / shelf.SECOND).mkdir()
+    store.use(shelf.SECOND)
+    # Complete beside the old one, which stands untouched until then.
+    assert seen == [(shelf.SECOND, shelf.FIRST)]
+    assert store.current() == shelf.SECOND
+
+
+def test_no_reader_ever_meets_half_a_pointer(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    names = [shelf.FIRST, shelf.SECOND]
+    for name in names:
+        (store.generations / name).mkdir(parents=True)
+    store.use(names[0])
+    done = threading.Event()
+    seen: set[str | None] = set()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(store.current())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for turn in range(60):
+        store.use(names[turn % 2])
+    done.set()
+    reader.join()
+    assert seen
+    assert seen <= set(names)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_the_draft_of_a_killed_write_is_not_seen_and_swept_later(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _small())
+
+    def die(_: int) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        store.write(shelf.SECOND, shelf.contents(_small("meadow")), die)
+    assert store.current() == shelf.FIRST
+    assert store.names() == [shelf.FIRST]
+    assert "orchard" in store.open().chunk(0).text
+    assert len(list(store.generations.iterdir())) == 2
+    store.prune()
+    assert [path.name for path in store.generations.iterdir()] == [shelf.FIRST]
+
+
+def test_a_killed_write_can_be_written_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (store.generations / f".{shelf.FIRST}.draft").mkdir(parents=True)
+    (store.generations / f".{shelf.FIRST}.draft" / "index.sqlite").write_text("half")
+    store.write(shelf.FIRST, shelf.contents(_small()))
+    assert store.open().info.chunks == 1
+    assert store.names() == [shelf.FIRST]
+
+
+def test_progress_counts_every_vector(tmp_path: Path) -> None:
+    counted: list[int] = []
+    made = shelf.contents(shelf.framework())
+    Store(tmp_path).write(shelf.FIRST, made, counted.append)
+    assert sum(counted) == sum(
+        len(each) for each in (made.chunk_vectors, made.sentence_vectors, made.ask_vectors)
+    )
+
+
+def test_pruning_keeps_the_last_generations_and_the_current_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    names = [f"2026010{day}T080000Z-aaaaaaaa" for day in range(1, 7)]
+    for name in names:
+        (store.generations / name).mkdir(parents=True)
+    store.use(names[0])
+    store.prune()
+    assert store.names() == [names[0], *names[-KEPT:]]
+    store.use(names[-1])
+    store.prune()
+    assert KEPT == 3
+    assert store.names() == names[-3:]
+
+
+def test_pruning_where_nothing_is_harms_nothing(tmp_path: Path) -> None:
+    Store(tmp_path / "nothing").prune()
+    assert Store(tmp_path / "nothing").names() == []
+
+
+def test_a_generation_is_never_written_to_by_readers(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, shelf.framework())
+    file = store.generations / shelf.FIRST / "index.sqlite"
+    before = file.read_bytes()
+    opened = store.open()
+    with pytest.raises(sqlite3.OperationalError):
+        opened._rows("DELETE FROM chunks")
+    assert file.read_bytes() == before
+
+
+def test_many_threads_read_at_once(generation: Generation) -> None:
+    model = HashingEmbedder()
+    chunks = list(generation.all_chunks())
+    trouble: list[str] = []
+
+    def read(number: int) -> None:
+        try:
+            for turn in range(10):
+                wanted = (number + turn) % len(chunks)
+                vector = model.passages([f"{chunks[wanted].heading}\n{chunks[wanted].text}"])[0]
+                found, cosines = generation.nearest("chunks", vector, 3)
+                assert found[0] == wanted
+                assert cosines[0] > 0.999
+                assert generation.chunk(wanted) == chunks[wanted]
+                assert generation.chunk_number(chunks[wanted].chunk_id) == wanted
+                assert len(generation.sentence_cosines(wanted, vector)) == len(
+                    chunk_sentences(chunks[wanted])
+                )
+        except BaseException as error:  # noqa: BLE001 - told in the main thread
+            trouble.append(repr(error))
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert trouble == []
+
+
+def _garbage(directory: Path) -> None:
+    (directory / "index.sqlite").write_bytes(b"this is no database " * 200)
+
+
+def _truncated(directory: Path) -> None:
+    file = directory / "index.sqlite"
+    file.write_bytes(file.read_bytes()[:5000])
+
+
+def _hollow(directory: Path) -> None:
+    (directory / "index.sqlite").write_bytes(b"")
+
+
+def _without_vectors(directory: Path) -> None:
+    (directory / "chroma").rename(directory / "elsewhere")
+
+
+def _garbage_vectors(directory: Path) -> None:
+    (directory / "chroma" / "chroma.sqlite3").write_bytes(b"this is no database " * 200)
+
+
+@pytest.mark.parametrize(
+    "harm", [_garbage, _truncated, _hollow, _without_vectors, _garbage_vectors]
+)
+def test_a_broken_generation_is_an_error_of_ours_with_a_cure(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    # Written under another path than the one opened: Chroma remembers clients by path.
+    made = shelf.written(tmp_path / "made", _small())
+    (tmp_path / "made").rename(tmp_path / "moved")
+    assert made.current() is None
+    store = Store(tmp_path / "moved")
+    harm(store.generations / shelf.FIRST)
+    with pytest.raises(HelpdeskError, match="ingest run"):
+        store.open()

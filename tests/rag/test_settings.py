@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic_settings import BaseSettings
+
+from api.settings import ApiSettings
+from rag.errors import BadSetting
+from rag.retriever import Weights
+from rag.settings import Settings, read_settings
+
+
+def _names(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
+    """For each setting the environment variables it can be set by."""
+    for name, found in model.model_fields.items():
+        if isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
+            yield from _names(found.annotation, f"{prefix}{name.upper()}__")
+        elif isinstance(found.validation_alias, AliasChoices):
+            yield tuple(str(choice) for choice in found.validation_alias.choices)
+        else:
+            yield (f"{prefix}{name.upper()}",)
+
+
+ALL = [names for model in (Settings, ApiSettings) for names in _names(model, "HELPDESK_")]
+
+
+def test_the_settings_are_found_at_all() -> None:
+    assert ("HELPDESK_DATA_DIR",) in ALL
+    assert ("HELPDESK_RETRIEVAL__WORDS_WEIGHT",) in ALL
+    assert ("HELPDESK_SERVER__HOST",) in ALL
+
+
+@pytest.mark.parametrize("names", ALL, ids=lambda names: names[-1])
+def test_every_setting_stands_in_the_readme(names: tuple[str, ...], root: Path) -> None:
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert any(re.search(rf"(?<!\w){name}(?!\w)", readme) for name in names)
+
+
+@pytest.mark.parametrize("model", [Settings, ApiSettings])
+def test_every_setting_says_what_it_is_for(model: type[BaseModel]) -> None:
+    def described(part: type[BaseModel]) -> Iterator[str]:
+        for name, found in part.model_fields.items():
+            if isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
+                yield from described(found.annotation)
+            elif not found.description:
+                yield name
+
+    assert list(described(model)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HELPDESK_RETRIEVAL__CANDIDATE", "50"),
+        ("HELPDESK_EMBEDDER__MODELL", "x"),
+        ("HELPDESK_ANSWER__CONTACTS", "x"),
+        ("HELPDESK_RETRIEVAL__WORDS_WEIGHT", "-1"),
+        ("HELPDESK_RETRIEVAL__WORDS_WEIGHT", "much"),
+        ("HELPDESK_RETRIEVAL__GRAMS_WEIGHT", "nan"),
+    ],
+)
+def test_a_setting_that_is_wrong_fails_at_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HELPDESK_SERVER__HOSTS", "x"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "eighty"),
+        ("HELPDESK_PORT", "-1"),
+    ],
+)
+def test_a_setting_of_the_server_that_is_wrong_fails_at_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError):
+        ApiSettings()
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value"),
+    [
+        (Settings, "HELPDESK_RETRIEVAL__CANDIDATE", "50"),
+        (Settings, "HELPDESK_RETRIEVAL__WORDS_WEIGHT", "much"),
+        (Settings, "HELPDESK_RETRIEVAL", "not json"),
+        (ApiSettings, "PORT", "eighty"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, model: type[BaseSettings], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSetting) as caught:
+        read_settings(model)
+    assert "\n" not in str(caught.value)
+    assert name.removeprefix("HELPDESK_") in str(caught.value).upper()
+
+
+def test_settings_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HELPDESK_DATA_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("HELPDESK_RETRIEVAL__CHUNK_WEIGHT", "0.25")
+    monkeypatch.setenv("HELPDESK_ANSWER__CONTACT", "desk@aurora.example")
+    monkeypatch.setenv("PORT", "8123")
+    settings = Settings()
+    assert settings.data_dir == tmp_path / "elsewhere"
+    assert settings.retrieval.chunk_weight == 0.25
+    assert settings.answer.contact == "desk@aurora.example"
+    assert ApiSettings().port == 8123
+
+
+def test_settings_come_from_a_dotenv_file_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(
+        "HELPDESK_EMBEDDER__MODEL=from-file\nHELPDESK_ANSWER__CONTACT=file@aurora.example\n"
+        "HELPDESK_SERVER__HOST=0.0.0.0\nHELPDESK_PORT=8124\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HELPDESK_ANSWER__CONTACT", "environment@aurora.example")
+    settings = Settings()
+    assert settings.embedder.model == "from-file"
+    assert settings.answer.contact == "environment@aurora.example"
+    assert (ApiSettings().server.host, ApiSettings().port) == ("0.0.0.0", 8124)
+
+
+def test_the_weights_of_the_settings_are_those_that_were_measured() -> None:
+    chosen, measured = Settings().retrieval, Weights()
+    assert chosen.words_weight == measured.words
+    assert chosen.grams_weight == measured.grams
+    assert chosen.chunk_weight == measured.chunk
+    assert chosen.sentence_weight == measured.sentence
+    assert chosen.acronym_weight == measured.acronym
+
+
+def test_by_default_the_server_listens_to_this_machine_only() -> None:
+    assert (ApiSettings().server.host, ApiSettings().port) == ("127.0.0.1", 8000)
