@@ -79,6 +79,13 @@ class _Candidate:
     sentence: Sentence
 
     @property
+    def tells(self) -> bool:
+        """Whether it states something: neither a question nor its own heading."""
+        own = letters_digits(self.sentence.text).removesuffix(self.sentence.part.label or "")
+        headings = self.sentence.part.section[-1:]
+        return not self.sentence.text.endswith("?") and own not in map(letters_digits, headings)
+
+    @property
     def shown(self) -> str:
         """What would be read: a summary whole, a short sentence behind its heading."""
         if self.chunk.kind == "article":
@@ -131,10 +138,11 @@ class Answerer:
             answer = self._from_article(found.match.article, question, spoken)
             if answer.statements:
                 return self._timed(answer, started, retrieved)
-        if not found.passages or self._nothing(found, language):
-            return self._refuse(Refusal("no_evidence", "no_evidence"), spoken, started, retrieved)
-        answer = self._from_passages(found, language, spoken)
-        return self._timed(answer, started, retrieved)
+        if found.passages and not self._nothing(found, language):
+            answer = self._from_passages(found, language, spoken)
+            if answer.statements:
+                return self._timed(answer, started, retrieved)
+        return self._refuse(Refusal("no_evidence", "no_evidence"), spoken, started, retrieved)
 
     def _find(self, question: Question) -> _Found:
         query = query_of(question.text, question.history)
@@ -216,15 +224,14 @@ class Answerer:
                 continue
             cosines = self.generation.sentence_cosines(number, found.vector)
             for position, sentence in enumerate(chunk_sentences(passage.chunk)):
-                # Neither a heading nor a question is ever an answer.
-                if _is_heading(sentence) or sentence.text.endswith("?"):
-                    continue
                 shared = len(asked & set(words(sentence.text))) / (len(asked) or 1)
                 score = float(cosines[position]) + _SHARED * shared - _BEHIND * passage.rank
                 candidates.append(
                     _Candidate(score, passage.rank, position, passage.chunk, sentence)
                 )
-        best = sorted(candidates, key=lambda each: -each.score)[:_SENTENCES]
+        # A heading or a question is no answer, unless there is nothing else to show.
+        telling = [each for each in candidates if each.tells] or candidates[:1]
+        best = sorted(telling, key=lambda each: -each.score)[:_SENTENCES]
         once = {
             letters_digits(each.shown): each
             for each in sorted(best, key=lambda each: (each.rank, each.position), reverse=True)
@@ -305,14 +312,6 @@ def _joined(statements: Sequence[Statement]) -> str:
         f"{statement.text} {''.join(f'[{marker}]' for marker in statement.citations)}"
         for statement in statements
     )
-
-
-def _is_heading(sentence: Sentence) -> bool:
-    """Whether a sentence only repeats the heading it stands under."""
-    if not sentence.part.section:
-        return False
-    own = letters_digits(sentence.text).removesuffix(sentence.part.label or "")
-    return own == letters_digits(sentence.part.section[-1])
 
 
 def _new_id() -> str:

@@ -161,6 +161,17 @@ def test_the_same_sentence_of_two_pages_is_said_once(tmp_path: Path) -> None:
     _is_whole(answer, opened)
 
 
+def test_where_a_page_holds_only_questions_one_is_shown_rather_than_an_empty_answer(
+    tmp_path: Path,
+) -> None:
+    asked = "Which wolves of the northern forest howl at night?"
+    part = shelf.Part(f"{asked} Where do the grey wolves sleep?")
+    opened = shelf.written(tmp_path, shelf.shelved(shelf.page("one.md", "One", part))).open()
+    answer = shelf.answerer_over(opened).answer(Question(asked))
+    assert [each.text for each in answer.statements] == [asked]
+    _is_whole(answer, opened)
+
+
 def test_a_footnote_of_the_source_itself_is_not_taken_for_a_citation(tmp_path: Path) -> None:
     part = shelf.Part("Wolves of the northern forest howl in the night [7].")
     made = shelf.shelved(shelf.page("one.md", "One", part))
