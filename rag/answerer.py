@@ -38,6 +38,8 @@ _READ = 3
 _SENTENCES = 4
 _ALONE = 6
 """Shorter sentences say nothing without their heading."""
+_SENTENCE_AT_MOST = 80
+"""Longer ones are rows of a table read as running text."""
 _FOLLOW_UPS = 3
 _SHARED = 0.1
 """What a sentence gains by holding all words of the question, in cosine."""
@@ -80,10 +82,14 @@ class _Candidate:
 
     @property
     def tells(self) -> bool:
-        """Whether it states something: neither a question nor its own heading."""
+        """Whether it states something: no question, no heading, no row of a table."""
         own = letters_digits(self.sentence.text).removesuffix(self.sentence.part.label or "")
         headings = self.sentence.part.section[-1:]
-        return not self.sentence.text.endswith("?") and own not in map(letters_digits, headings)
+        return (
+            not self.sentence.text.endswith("?")
+            and own not in map(letters_digits, headings)
+            and word_count(self.sentence.text) <= _SENTENCE_AT_MOST
+        )
 
     @property
     def shown(self) -> str:

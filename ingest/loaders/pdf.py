@@ -32,6 +32,8 @@ _DAMAGED = (
     AssertionError,
     NotImplementedError,
 )
+# "Jane Doe 2025-02-10": who signed off a version answers nobody's question.
+_SIGNED = re.compile(r"^(?:[^\W\d_][\w.'’-]*\s+){2,4}\d{4}-\d\d-\d\d$")
 _MAX_BYTES = 200_000_000
 _POOR_TITLE = re.compile(
     r"^(?:untitled|microsoft word|powerpoint|document\d*)\b|\.\w{2,4}$", re.IGNORECASE
@@ -110,7 +112,7 @@ def _blocks(lines: Iterable[str]) -> list[Block]:
     paragraphs: list[str] = []
     for line in lines:
         text = line.strip()
-        if not text:
+        if not text or _SIGNED.match(text) or is_boilerplate(text):
             continue
         begins = not paragraphs or _BULLET.match(line)
         if not begins and _ENDS.search(paragraphs[-1]) and _BEGINS.match(text):

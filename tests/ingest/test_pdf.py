@@ -81,6 +81,19 @@ def test_lines_of_a_paragraph_are_joined_and_paragraphs_stay_apart(
     ]
 
 
+def test_a_list_of_people_who_signed_off_is_left_out(tmp_path: Path, pdf_bytes: Pdf) -> None:
+    lines = [
+        "Reviewed by:",
+        "Jane Doe 2031-02-10",
+        "José van der Zee 2031-02-11",
+        "Ebb 2031-02-12 is low.",
+    ]
+    document = the(read(tmp_path, pdf_bytes(["\n".join(lines)])))
+    assert "Jane" not in document.text
+    assert "Zee" not in document.text
+    assert "Ebb 2031-02-12 is low." in document.text
+
+
 def test_words_of_the_interface_are_left_out(tmp_path: Path, pdf_bytes: Pdf) -> None:
     text = "Please leave comments including your name and date.\nThe tide turns."
     assert the(read(tmp_path, pdf_bytes([text]))).text == "The tide turns."

@@ -59,3 +59,8 @@ def test_text_without_letters_counts_as_english(text: str) -> None:
 @given(st.text(max_size=60))
 def test_whatever_is_typed_is_in_a_language_of_the_helpdesk(text: str) -> None:
     assert detect_language(text) in LANGUAGES
+
+
+def test_a_question_of_two_english_words_is_english() -> None:
+    assert detect_language("Who decides?") == "en"
+    assert detect_language("Quem decide?") == "pt"
