@@ -37,6 +37,7 @@ _TITLES = {
     400: "Bad request",
     404: "Not found",
     405: "Method not allowed",
+    408: "Request timeout",
     413: "Too large",
     415: "Unsupported media type",
     422: "Invalid input",

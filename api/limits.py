@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
 
+BODY_TIMEOUT_S = 15
+"""How long the next piece of a body may take."""
 MAX_BODY = 2_000_000
 """Bytes; a full question with twenty full turns stays below it."""
 
@@ -25,7 +29,12 @@ class BodyLimit:
         chunks: list[bytes] = []
         size = 0
         while True:
-            message = await receive()
+            try:
+                async with asyncio.timeout(BODY_TIMEOUT_S):
+                    message = await receive()
+            except TimeoutError:
+                await problem(408, "the body did not arrive in time")(scope, receive, send)
+                return
             if message["type"] != "http.request":
                 return
             size += len(message.get("body", b""))

@@ -71,6 +71,10 @@ def named_sources(names: list[str], corpus: Path, base_url: str | None) -> Named
         except (SourceUnavailable, UnreadableDocument) as error:
             unavailable.append(Problem(name, str(error)))
             continue
+        except (OSError, RuntimeError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "no path"
+            unavailable.append(Problem(name[:200], f"cannot be read: {reason}"))
+            continue
         if source is None or source == sources.get(source.name):
             continue
         if source.name in sources or source.name == ARTICLES:

@@ -15,7 +15,7 @@ from rag.countries import country_name
 from rag.embedder import Vectors
 from rag.index import Generation, Sentence, chunk_sentences
 from rag.language import detect_language
-from rag.lexical import words
+from rag.lexical import expand, words
 from rag.messages import FALLBACK, Messages
 from rag.models import (
     Answer,
@@ -52,6 +52,8 @@ _WEAK_BELOW = 1.0
 _WEAK_BELOW_FOREIGN = 0.85
 """In other languages only names and loan words reach the lexical side; without
 any the nearest vectors alone make 0.8, whatever was asked."""
+_SPOKEN_OF = 0.5
+"""Share of the question, by rarity, that the passages must speak of to be sure."""
 _NOTHING_BELOW = 0.82
 """Fused scores; on the 150 development questions none that can be answered and
 is far from every article lies below."""
@@ -63,6 +65,7 @@ _FOREIGN = 0.8
 class _Found:
     """What retrieval brought for a question."""
 
+    asked: str
     query: str
     vector: Vectors
     passages: list[Passage]
@@ -159,7 +162,9 @@ class Answerer:
         alone = self._retriever.embed(question.text) if question.history else vector
         matches = self._retriever.articles(alone)
         margin = matches[0].score - matches[1].score if len(matches) > 1 else 1.0
-        return _Found(query, vector, passages, matches[0] if matches else None, margin)
+        return _Found(
+            question.text, query, vector, passages, matches[0] if matches else None, margin
+        )
 
     def _answers(self, found: _Found) -> bool:
         """Whether the best article is near enough to answer by itself."""
@@ -199,7 +204,11 @@ class Answerer:
         statements = self._extract(found, notes)
         best = found.passages[0]
         bar = _WEAK_BELOW if language == "en" else _WEAK_BELOW_FOREIGN
-        weak = best.chunk.kind == "article" or best.score < bar
+        weak = (
+            best.chunk.kind == "article"
+            or best.score < bar
+            or (language == "en" and self._spoken_of(found) < _SPOKEN_OF)
+        )
         text = _joined(statements)
         if weak:
             text = f"{self._messages.say(spoken, 'weak')} {text}"
@@ -244,6 +253,22 @@ class Answerer:
         }
         said = [self._said(each, notes) for each in reversed(once.values())]
         return [statement for statement in said if statement]
+
+    def _spoken_of(self, found: _Found) -> float:
+        """How much of what is asked the read passages speak of, rare words counting most.
+
+        Returns:
+            0..1; 1 where the question holds no word of its own.
+        """
+        asked = {word: self.generation.words.weight(word) for word in words(found.asked)}
+        spoken = {
+            word
+            for passage in found.passages[:_READ]
+            for word in words(f"{passage.chunk.heading} {passage.chunk.text}")
+        }
+        spoken |= set(words(expand(" ".join(spoken), self.generation.acronyms)))
+        total = sum(asked.values())
+        return sum(asked[word] for word in asked if word in spoken) / total if total else 1.0
 
     def _said(self, candidate: _Candidate, notes: Footnotes) -> Statement | None:
         """Make a statement of a sentence, cited to where it stands."""

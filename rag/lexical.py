@@ -114,6 +114,11 @@ class LexicalLeg:
             len(texts),
         )
 
+    def weight(self, term: str) -> float:
+        """How rare a term is: its idf; the highest for one the index has never seen."""
+        number = self.terms.get(term)
+        return float(np.log(1 + self.count / 0.5)) if number is None else float(self.idf[number])
+
     def scores(self, query: Tokens) -> NDArray[np.float32]:
         """Score every chunk, as a share of the most this query could reach.
 
@@ -122,13 +127,11 @@ class LexicalLeg:
         """
         scores = np.zeros(self.count, dtype=np.float32)
         reachable = 0.0
-        unseen = float(np.log(1 + self.count / 0.5))
         for term, weight in query.items():
+            reachable += weight * self.weight(term)
             number = self.terms.get(term)
             if number is None:
-                reachable += weight * unseen
                 continue
-            reachable += weight * float(self.idf[number])
             span = slice(self.starts[number], self.starts[number + 1])
             scores[self.chunks[span]] += np.float32(weight) * self.weights[span]
         return scores / np.float32((K1 + 1) * reachable) if reachable else scores

@@ -21,7 +21,11 @@ from rag.models import Article, Filters, Passage, Question, Turn
 TURNS = 2
 """How many earlier turns go into the query; follow-ups need them (DESIGN 3)."""
 _TURN_WORDS = 40
+_TURN_CHARACTERS = 300
 """How much of an earlier turn: a whole answer would drown the question."""
+_EMBEDDED = 800
+"""Characters of a query that are embedded, some 130 words: one request must
+not keep the model from all others."""
 _POOL = 2000
 """Nearest vectors asked of each collection; smaller indexes are scored whole."""
 
@@ -62,7 +66,7 @@ class Retriever:
 
     def embed(self, query: str) -> Vectors:
         """Embed a query once, for passages and articles alike."""
-        return np.asarray(self._embedder.queries([query])[0], dtype=np.float32)
+        return np.asarray(self._embedder.queries([query[:_EMBEDDED]])[0], dtype=np.float32)
 
     def passages(
         self, query: str, vector: Vectors, count: int, filters: Filters | None = None
@@ -112,7 +116,9 @@ class Retriever:
 
 def query_of(text: str, history: Sequence[Turn]) -> str:
     """What is searched with: how the last two turns begin, then the question."""
-    earlier = (" ".join(turn.text.split()[:_TURN_WORDS]) for turn in history[-TURNS:])
+    earlier = (
+        " ".join(turn.text.split()[:_TURN_WORDS])[:_TURN_CHARACTERS] for turn in history[-TURNS:]
+    )
     return "\n".join([*earlier, text])
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ingest.loaders.html import Reading, main_part, parse_html, read_sections
 from ingest.loaders.markdown import to_soup
 from ingest.loaders.pdf import read_pdf
-from ingest.loaders.textfile import read_text_file, split_front_matter
+from ingest.loaders.textfile import given_title, read_text_file, split_front_matter
 from ingest.models import Document, Loaded, Problem, Skipped, Source, fingerprint
 from rag.errors import UnreadableDocument
 from rag.language import detect_language
@@ -36,6 +36,10 @@ def load_folder(source: Source) -> Iterator[Loaded]:
     root = source.path if source.path.is_dir() else source.path.parent
     for path in folder_files(source.path):
         relative = path.relative_to(root).as_posix()
+        if not relative.isprintable():
+            shown = relative.encode("unicode_escape").decode("ascii")
+            yield Loaded(problems=[Problem(shown, "its name holds what cannot be printed")])
+            continue
         url = f"{source.address}/{quote(relative)}" if source.address else None
         suffix = path.suffix.lower()
         if suffix == ".pdf":
@@ -57,7 +61,7 @@ def _read_text(path: Path, relative: str, source: Source, url: str | None) -> Lo
     except RecursionError:
         loaded.problems.append(Problem(relative, "nested too deeply"))
         return loaded
-    title = fold(str((front or {}).get("title") or "")) or title or path.stem
+    title = given_title(front) or title or path.stem
     sections = reading.sections
     written = any(section.blocks for section in sections)
     if not written and not reading.notice:

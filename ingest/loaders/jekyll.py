@@ -24,7 +24,7 @@ from ingest.loaders.html import main_part, parse_html, read_sections
 from ingest.loaders.liquid import Site
 from ingest.loaders.markdown import to_soup
 from ingest.loaders.pdf import read_pdf
-from ingest.loaders.textfile import read_text_file, split_front_matter
+from ingest.loaders.textfile import given_title, read_text_file, split_front_matter
 from ingest.models import (
     Document,
     EmptyPage,
@@ -36,7 +36,7 @@ from ingest.models import (
     fingerprint,
 )
 from rag.errors import UnreadableDocument
-from rag.text import fold, letters_digits, word_count
+from rag.text import letters_digits, word_count
 
 # Pages that show off a layout; "sample-handling" is none of them.
 _DEMO = re.compile(
@@ -117,7 +117,7 @@ def _config(path: Path) -> dict[str, Any]:
     """
     try:
         config = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
         raise UnreadableDocument(f"{CONFIG} is not YAML") from error
     if config is not None and not isinstance(config, dict):
         raise UnreadableDocument(f"{CONFIG} is not a mapping")
@@ -327,7 +327,7 @@ class _Checkout:
 
     def _title(self, page: _Page, sections: tuple[Section, ...]) -> tuple[str, tuple[Section, ...]]:
         """The page's title: of its front matter, else its first heading."""
-        title = fold(str(page.front.get("title") or ""))
+        title = given_title(page.front)
         if title:
             return title, sections
         for section in sections:
@@ -398,7 +398,7 @@ def _data(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.rglob("*.y*ml")) if folder.is_dir() else ():
         try:
             value = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        except (OSError, ValueError, OverflowError, RecursionError, yaml.YAMLError):
             continue
         node = data
         for part in path.relative_to(folder).parts[:-1]:

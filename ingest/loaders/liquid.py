@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from liquid import Environment, Mode
 from liquid.ast import Node
 from liquid.context import RenderContext
-from liquid.exceptions import LiquidError
+from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.stream import TokenStream
 from liquid.tag import Tag
 from liquid.token import TOKEN_EXPRESSION, Token
@@ -29,6 +29,21 @@ Page = Mapping[str, Any]
 Draw = Callable[[dict[str, str], "Site"], str]
 
 
+class _Bounded(Environment):
+    """A page is rendered within bounds: a loop without end is an error of that page."""
+
+    context_depth_limit = 30
+    loop_iteration_limit = 100_000
+    local_namespace_limit = 1_000_000
+    output_stream_limit = 5_000_000
+
+    def error(self, exc: Any, msg: str | None = None, token: Token | None = None) -> None:
+        """Pass over what the lax rules allow; a limit that is reached ends the page."""
+        if isinstance(exc, ResourceLimitError):
+            raise exc
+        super().error(exc, msg, token)
+
+
 class Site:
     """What a template may ask of the site: its data files and its pages."""
 
@@ -37,7 +52,7 @@ class Site:
         self.data = data
         self.pages = sorted(pages, key=lambda page: str(page["path"]))
         self.config = config
-        self._environment = Environment(tolerance=Mode.LAX)
+        self._environment = _Bounded(tolerance=Mode.LAX)
         self._environment.add_filter("relative_url", _relative_url)
         self._environment.add_filter("absolute_url", _relative_url)
         self._environment.add_filter("sorted", lambda value: value)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from rag.errors import UnreadableDocument
+from rag.text import fold
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
+_MAX_TITLE = 300
 _MAX_BYTES = 20_000_000
 
 
@@ -53,8 +56,16 @@ def split_front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 2}" if mark else ""
         raise UnreadableDocument(f"the front matter is not YAML{line}") from error
+    except (ValueError, OverflowError) as error:
+        raise UnreadableDocument("the front matter holds an impossible date or number") from error
     except RecursionError as error:
         raise UnreadableDocument("the front matter is nested too deeply") from error
     if front is not None and not isinstance(front, dict):
         raise UnreadableDocument("the front matter is not a mapping")
     return front or {}, text[match.end() :]
+
+
+def given_title(front: Mapping[str, object] | None) -> str:
+    """The title a front matter gives, empty where it gives none that is a plain value."""
+    title = (front or {}).get("title")
+    return fold(str(title))[:_MAX_TITLE] if isinstance(title, str | int | float) else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import problem_of
 
+from api import limits
 from api.app import Services, build_app
 from api.errors import STATUS
 from api.limits import MAX_BODY
@@ -293,3 +295,21 @@ def test_an_error_of_ours_has_its_status(
 ) -> None:
     response = _failing(store, error).post("/v1/answers", json={"question": "Who decides?"})
     problem_of(response, status)
+
+
+def test_a_body_that_never_arrives_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_TIMEOUT_S", 0.05)
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def unreachable(*_: object) -> None:
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/answers", "headers": []}
+    asyncio.run(limits.BodyLimit(unreachable)(scope, receive, send))
+    assert sent[0]["status"] == 408

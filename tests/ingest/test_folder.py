@@ -195,3 +195,29 @@ def test_the_digest_changes_with_the_text_and_only_with_it(write: Write) -> None
     same = the(load(write({"a.md": "It   goes.\n"}, "two"))).sha256
     other = the(load(write({"a.md": "It comes."}, "three"))).sha256
     assert first == same != other
+
+
+@pytest.mark.parametrize(
+    "front", ["date: 2020-02-30", "date: 9999-99-99T99:99:99", f"number: {'9' * 6000}"]
+)
+def test_an_impossible_date_or_number_in_the_front_matter_is_a_problem_of_that_file_alone(
+    write: Callable[..., Path], front: str
+) -> None:
+    bad = f"---\ntitle: Ebb\n{front}\n---\nIt turns."
+    loaded = load(write({"bad.md": bad, "good.md": "The water stands still at slack tide."}))
+    assert [each.path for each in loaded.problems] in ([], ["bad.md"])
+    assert "good.md" in [each.path for each in loaded.documents]
+
+
+def test_a_title_that_is_no_plain_value_is_no_title(write: Callable[..., Path]) -> None:
+    front = "---\nmany: &many [ebb, flow]\ntitle: [*many, *many]\n---\n# Of the body\n\nIt turns."
+    assert load(write({"a.md": front})).documents[0].title == "Of the body"
+
+
+def test_a_name_that_cannot_be_printed_is_a_problem_and_the_rest_is_read(
+    write: Callable[..., Path],
+) -> None:
+    folder = write({"good.md": "It turns.", "two\nlines.md": "It turns."})
+    loaded = load(folder)
+    assert [each.path for each in loaded.documents] == ["good.md"]
+    assert [each.path for each in loaded.problems] == [r"two\nlines.md"]

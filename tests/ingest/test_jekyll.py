@@ -654,3 +654,10 @@ def test_every_file_that_is_looked_at_is_counted_once(
     root = write(files)
     results = list(load_jekyll(Source("atlas", "jekyll", root)))
     assert count_files(root) == len(results) == 5
+
+
+def test_a_loop_without_end_is_a_problem_of_its_page(load: Callable[..., Loaded]) -> None:
+    endless = "{% for i in (1..100000000) %}x{% endfor %}"
+    loaded = load({"a.md": page(endless, title="Ebb"), "b.md": page("It turns.", title="Flow")})
+    assert [each.path for each in loaded.documents] == ["b.md"]
+    assert [each.path for each in loaded.problems] == ["a.md"]

@@ -147,3 +147,9 @@ def test_a_repository_without_a_commit_has_no_date(write: Write, corpus: Path) -
     root = write({"a.md": "It goes."})
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     assert one(root, corpus).published is None
+
+
+def test_a_name_longer_than_any_path_is_said(tmp_path: Path) -> None:
+    named = named_sources(["x" * 5000], tmp_path, None)
+    assert named.sources == ()
+    assert len(named.unavailable) == 1

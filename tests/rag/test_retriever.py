@@ -171,3 +171,18 @@ def test_an_empty_index_has_no_passages(tmp_path: Path) -> None:
     retriever = Retriever(shelf.written(tmp_path, shelf.Shelf()).open(), HashingEmbedder())
     assert retriever.search(Question("orchard"), 10) == []
     assert retriever.articles(retriever.embed("orchard")) == []
+
+
+def test_of_a_very_long_question_only_the_beginning_is_embedded(tmp_path: Path) -> None:
+    given: list[str] = []
+
+    class Watched(HashingEmbedder):
+        def queries(self, texts):  # type: ignore[no-untyped-def]
+            given.extend(texts)
+            return super().queries(texts)
+
+    opened = shelf.written(tmp_path, shelf.framework()).open()
+    history = (Turn("user", "a@" * 2000), Turn("assistant", "b " * 2000))
+    Retriever(opened, Watched()).search(Question("c@" * 2000, history=history), 3)
+    assert [len(text) <= 1000 for text in given] == [True]
+    assert "c@" in given[0]
