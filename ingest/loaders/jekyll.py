@@ -69,8 +69,8 @@ class _Page:
 
 
 def is_jekyll(path: Path) -> bool:
-    """Whether a folder is a Jekyll checkout."""
-    return (path / CONFIG).is_file()
+    """Whether a folder is a Jekyll checkout; a Jupyter Book has a ``_toc.yml`` too."""
+    return (path / CONFIG).is_file() and not (path / "_toc.yml").is_file()
 
 
 def site_address(path: Path) -> str | None:

@@ -661,3 +661,9 @@ def test_a_loop_without_end_is_a_problem_of_its_page(load: Callable[..., Loaded]
     loaded = load({"a.md": page(endless, title="Ebb"), "b.md": page("It turns.", title="Flow")})
     assert [each.path for each in loaded.documents] == ["b.md"]
     assert [each.path for each in loaded.problems] == ["a.md"]
+
+
+def test_a_jupyter_book_is_a_folder_and_no_jekyll_checkout(write: Callable[..., Path]) -> None:
+    book = write({"_config.yml": "title: Tides", "_toc.yml": "root: ebb", "ebb.md": "It turns."})
+    assert not is_jekyll(book)
+    assert is_jekyll(write({"_config.yml": "title: Tides"}, "site"))
