@@ -342,9 +342,7 @@ class Generation:
 
     def allowed(self, filters: Filters) -> NDArray[np.bool_] | None:
         """Which chunks a filter admits; None where there is no limit."""
-        if not any(
-            (filters.labels, filters.sources, filters.countries, filters.kinds, filters.topics)
-        ):
+        if not any((filters.labels, filters.sources, filters.countries, filters.kinds)):
             return None
         return np.array(
             [

@@ -105,7 +105,6 @@ class Filters:
     """What a search is limited to; empty means no limit."""
 
     labels: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
@@ -120,8 +121,9 @@ class _InlineTag(Tag):
             expression = stream.current.value
         return _TextNode(token, expression, self.draw)
 
+    @abstractmethod
     def draw(self, expression: str, context: RenderContext) -> str:
-        raise NotImplementedError
+        """Return the words a reader sees in the tag's place."""
 
 
 class _Include(_InlineTag):
