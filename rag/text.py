@@ -18,6 +18,8 @@ _ABBREVIATIONS = frozenset(
 )
 _BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+(?=[\"'“‘«(\[¿¡]*[^\W_])|\n+")
 _LAST_WORD = re.compile(r"([^\s(\[\"'“‘]+)[.!?…]+[\"'”’»)\]]*$")
+_LOOKED_BACK = 100
+"""Characters before a boundary in which the last word is looked for."""
 PIN_LENGTH = 16
 
 
@@ -60,7 +62,8 @@ def sentences(text: str) -> list[str]:
     start = 0
     for match in _BOUNDARY.finditer(text):
         if "\n" not in match.group():
-            piece = text[start : match.start()]
+            # A look at its end tells; all of it, time and again, would take squared time.
+            piece = text[max(start, match.start() - _LOOKED_BACK) : match.start()]
             if not _ends_here(piece, text[match.end() : match.end() + 1]):
                 continue
         found.append(text[start : match.end()])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -130,3 +132,14 @@ def test_a_pin_is_the_beginning_of_a_sha_256() -> None:
 def test_typographic_forms_of_a_letter_are_equal() -> None:
     assert letters_digits("ﬁle №1 Ａ²") == letters_digits("file No1 a2")
     assert letters_digits("e\u0301té") == letters_digits("été")
+
+
+def test_a_long_text_without_a_sentence_end_takes_time_in_proportion() -> None:
+    def seconds(count: int) -> float:
+        text = "see no. 7 e.g. " * count
+        started = time.perf_counter()
+        sentences(text)
+        return time.perf_counter() - started
+
+    seconds(100)
+    assert seconds(40_000) < 60 * max(seconds(2_000), 1e-4)
