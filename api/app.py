@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from api import errors
 from api.limits import BodyLimit
 from api.live import LiveIndex
-from api.routes import answers, documents, health
+from api.routes import answers, documents, health, resources
 from rag.errors import HelpdeskError
 from rag.models import Question
 
@@ -53,6 +53,7 @@ def build_app(services: Services) -> FastAPI:
     app.middleware("http")(_secure)
     app.include_router(answers.router)
     app.include_router(documents.router)
+    app.include_router(resources.router)
     app.include_router(health.router)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -19,6 +19,7 @@ from rag.errors import (
     NoIndex,
     SourceUnavailable,
     UnknownCitation,
+    UnknownTopic,
     UnreadableDocument,
 )
 
@@ -30,6 +31,7 @@ STATUS: Mapping[type[HelpdeskError], int] = {
     ModelUnavailable: 503,
     SourceUnavailable: 502,
     UnreadableDocument: 500,
+    UnknownTopic: 422,
     UnknownCitation: 500,
 }
 

@@ -16,6 +16,7 @@ from rag.models import (
     IndexInfo,
     Passage,
     Question,
+    Resource,
     Turn,
 )
 
@@ -54,12 +55,6 @@ def _label(label: str) -> str:
     return short
 
 
-def _no_topics(topics: list[str] | str) -> list[str] | str:
-    if topics:
-        raise ValueError("topics are not indexed yet")
-    return topics
-
-
 def _null_is_empty(value: object) -> object:
     return [] if value is None else value
 
@@ -67,7 +62,6 @@ def _null_is_empty(value: object) -> object:
 Text = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION), AfterValidator(_words)]
 Country = Annotated[str, AfterValidator(_country)]
 Language = Annotated[str, AfterValidator(_language)]
-Topic = Annotated[str, AfterValidator(_no_topics)]
 Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_words)]
 
@@ -87,7 +81,7 @@ class FiltersIn(_Request):
     """What the search is limited to."""
 
     labels: Annotated[list[Label], Field(max_length=3), BeforeValidator(_null_is_empty)] = []
-    topics: Annotated[list[str], AfterValidator(_no_topics), BeforeValidator(_null_is_empty)] = []
+    topics: Annotated[list[Name], Field(max_length=50), BeforeValidator(_null_is_empty)] = []
     sources: Annotated[list[Name], Field(max_length=50), BeforeValidator(_null_is_empty)] = []
 
 
@@ -102,15 +96,17 @@ class QuestionIn(_Request):
     country: Country | None = None
     filters: FiltersIn | None = None
 
-    def to_question(self) -> Question:
-        """The question as the core knows it."""
+    def to_question(self, topics: tuple[str, ...]) -> Question:
+        """The question as the core knows it; `topics` are the ids of those it names."""
         chosen = self.filters or FiltersIn()
         return Question(
             text=self.question,
             language=self.language,
             country=self.country,
             history=tuple(Turn(turn.role, turn.text) for turn in self.history),
-            filters=Filters(labels=tuple(chosen.labels), sources=tuple(chosen.sources)),
+            filters=Filters(
+                labels=tuple(chosen.labels), sources=tuple(chosen.sources), topics=topics
+            ),
         )
 
 
@@ -143,6 +139,8 @@ class CitationOut(_Reply):
     doi: str | None
     published: str | None
     licence: str | None
+    dated_by: Literal["page", "snapshot"] | None
+    older: bool
 
 
 class ItemOut(_Reply):
@@ -267,6 +265,11 @@ class DocumentOut(_Reply):
     licence: str | None
     placeholder: bool
     chunks: int
+    country: str | None
+    topic: str | None
+    dated_by: Literal["page", "snapshot"] | None
+    older: bool
+    aliases: list[str]
 
     @classmethod
     def of(cls, document: IndexedDocument) -> DocumentOut:
@@ -280,3 +283,47 @@ class DocumentsOut(_Reply):
     """What is indexed."""
 
     documents: list[DocumentOut]
+
+
+class MentionOut(_Reply):
+    """One place where a source links, or labels, a resource."""
+
+    source: str
+    path: str
+    title: str
+    section: list[str]
+    url: str | None
+    page: int | None
+    text: str
+    label: str | None
+    country: str | None
+    topic: str | None
+
+
+class ResourceOut(_Reply):
+    """A document, standard or tool that the sources name."""
+
+    id: str
+    title: str
+    url: str | None
+    kind: str
+    labels: list[str]
+    mentions: list[MentionOut]
+
+    @classmethod
+    def of(cls, resource: Resource) -> ResourceOut:
+        """The public form of a resource."""
+        return cls(
+            id=resource.resource_id,
+            title=resource.title,
+            url=resource.url,
+            kind=resource.kind,
+            labels=list(resource.labels),
+            mentions=[MentionOut.model_validate(each) for each in resource.mentions],
+        )
+
+
+class ResourcesOut(_Reply):
+    """Every resource that fits."""
+
+    resources: list[ResourceOut]

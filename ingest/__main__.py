@@ -17,6 +17,7 @@ from ingest import pipeline
 from ingest.cache import EmbeddingCache
 from ingest.loaders.articles import ARTICLES
 from ingest.models import IngestReport
+from ingest.register import Vocabulary
 from ingest.sources import Named, named_sources
 from rag.errors import HelpdeskError, NoIndex
 from rag.index import Store
@@ -92,6 +93,7 @@ def _run(
             named.unavailable,
             articles=settings.corpus_dir / "articles" if articles else None,
             acronyms=load_acronyms(settings.corpus_dir),
+            vocabulary=Vocabulary.load(settings.corpus_dir),
             store=Store(settings.data_dir),
             cache=EmbeddingCache(settings.data_dir / "embeddings.sqlite"),
             embedder=build_embedder(settings),
@@ -113,7 +115,10 @@ def _show(report: IngestReport, *, as_json: bool) -> None:
         f"documents: {counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged,"
         f" {counts.removed} removed, {counts.skipped} skipped, {counts.placeholder} placeholders"
     )
-    print(f"chunks: {report.chunks}, texts embedded: {report.embedded}, {report.seconds:.1f} s")
+    print(
+        f"chunks: {report.chunks}, texts embedded: {report.embedded},"
+        f" {report.seconds:.1f} s (embedding: {report.embedding_seconds:.1f} s)"
+    )
     print(f"generation: {report.generation}")
     if report.skipped:
         print("skipped:")
@@ -140,6 +145,7 @@ def status(
     for document in documents:
         sources[document.source] = sources.get(document.source, 0) + 1
     empty = [gap for gap in generation.gaps if gap.kind == "page"]
+    countries = [gap.country for gap in generation.gaps if gap.kind == "country_page"]
     stale = [
         article.article_id
         for article in generation.articles
@@ -157,6 +163,14 @@ def status(
                         for gap in generation.gaps
                         if gap.kind == "section"
                     ],
+                    "empty_categories": [
+                        gap.path for gap in generation.gaps if gap.kind == "category"
+                    ],
+                    "countries_without_resources": [
+                        gap.country for gap in generation.gaps if gap.kind == "country"
+                    ],
+                    "countries_without_page": countries,
+                    "resources": len(generation.resources),
                     "stale_articles": stale,
                 },
                 ensure_ascii=False,
@@ -167,10 +181,15 @@ def status(
     print(f"generation {info.generation}, built {info.built_at} with {info.embedder}")
     for name, number in sorted(sources.items()):
         print(f"  {name}: {number} documents")
-    print(f"  {info.chunks} chunks, {len(generation.articles)} articles")
+    print(
+        f"  {info.chunks} chunks, {len(generation.articles)} articles,"
+        f" {len(generation.resources)} linked resources"
+    )
     print(f"empty pages: {len(empty)}")
     for gap in empty:
         print(f"  {gap.path}")
+    if countries:
+        print(f"countries without a page: {', '.join(filter(None, countries))}")
     if stale:
         print(f"stale articles: {', '.join(stale)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -32,6 +33,8 @@ class EmbeddingCache:
         self.file = file
         self.embedded = 0
         """Texts that had to be embedded since this object was made."""
+        self.seconds = 0.0
+        """How long the model took for them."""
 
     def passages(
         self, texts: Sequence[str], embedder: Embedder, progress: Progress = _silent
@@ -91,7 +94,9 @@ class EmbeddingCache:
             waiting = sorted(missing.items(), key=lambda item: len(item[1]))
             for start in range(0, len(waiting), _BATCH):
                 batch = waiting[start : start + _BATCH]
+                started = time.monotonic()
                 found = embed([text for _, text in batch])
+                self.seconds += time.monotonic() - started
                 with database:
                     database.executemany(
                         "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",

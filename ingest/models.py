@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from rag.models import DataItem, DatedBy, Mention
+
 SourceKind = Literal["articles", "jekyll", "folder", "file"]
 
 
@@ -30,6 +32,7 @@ class Link:
 
     text: str
     address: str
+    """As written; empty for words that carry a label and are not linked."""
     label: str | None = None
 
 
@@ -42,6 +45,8 @@ class Block:
     entry: bool = False
     """Whether it begins an entry of its own: a paragraph led by a link."""
     links: tuple[Link, ...] = ()
+    header: bool = False
+    """Whether it is the row of a table that names its columns."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Section:
     page: int | None = None
     """1-based page number of a PDF."""
     label: str | None = None
+    item: DataItem | None = None
+    """The row of a metadata table that this section holds, taken apart."""
     empty: bool = False
     """A heading that announces something and has no text, nor headings, under it."""
 
@@ -84,7 +91,16 @@ class Document:
     version: str | None = None
     doi: str | None = None
     published: str | None = None
+    dated_by: DatedBy | None = None
     licence: str | None = None
+    topic: str | None = None
+    """What the source files the page under: the entry of its menu, or its folder."""
+    older: bool = False
+    """The page has left the menus of its site and still answers at its address."""
+    aliases: tuple[str, ...] = ()
+    """Addresses of pages that say the same, and are not indexed beside it."""
+    mentions: tuple[Mention, ...] = ()
+    """What the page links or labels, its aliases' mentions included."""
 
     @property
     def text(self) -> str:
@@ -155,6 +171,8 @@ class IngestReport:
     documents: DocumentCounts
     chunks: int
     embedded: int
+    embedding_seconds: float
+    """Of `seconds`, those that the model took."""
     seconds: float
     skipped: tuple[Skipped, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -24,9 +24,10 @@ from pydantic import TypeAdapter
 from ingest.cache import EmbeddingCache
 from ingest.chunker import chunk_document, drop_equal
 from ingest.evidence import resolve_articles, summary_chunks
+from ingest.gaps import gaps_of
 from ingest.loaders.articles import ARTICLES, load_articles
-from ingest.loaders.folder import folder_files, load_folder
-from ingest.loaders.jekyll import CONFIG, count_files, load_jekyll
+from ingest.loaders.folder import folder_files
+from ingest.loaders.jekyll import CONFIG, count_files
 from ingest.models import (
     Document,
     DocumentCounts,
@@ -37,6 +38,8 @@ from ingest.models import (
     Skipped,
     Source,
 )
+from ingest.register import Vocabulary, build_register
+from ingest.sandbox import read_source
 from rag.embedder import Embedder, Vectors
 from rag.errors import IndexLocked, IndexMismatch, NoIndex
 from rag.index import (
@@ -46,16 +49,17 @@ from rag.index import (
     Store,
     StoredDocument,
     chunk_sentences,
+    told,
 )
 from rag.lexical import acronyms_of
-from rag.models import Article, Chunk, Gap, IndexedDocument
-from rag.text import word_count
+from rag.models import Article, Chunk, IndexedDocument
+from rag.text import letters_digits, word_count
 
 _DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
 _EMPTY: TypeAdapter[EmptyPage] = TypeAdapter(EmptyPage)
 
-_CHUNKER = 1
-"""Raised when the same document yields other chunks than before."""
+_CHUNKER = 2
+"""Raised when the same documents yield another index than before."""
 _PREFIXED_WORDS = 8
 """Shorter sentences are embedded behind their heading (DESIGN 3)."""
 
@@ -92,6 +96,7 @@ def run(
     *,
     articles: Path | None,
     acronyms: dict[str, str],
+    vocabulary: Vocabulary,
     store: Store,
     cache: EmbeddingCache,
     embedder: Embedder,
@@ -105,6 +110,7 @@ def run(
         unavailable: Sources that were named and do not exist.
         articles: Folder of the knowledge articles; None leaves them out.
         acronyms: Acronym to long form, beside those the documents explain.
+        vocabulary: Kinds of resources and topics that are known by hand.
         store: Where generations live.
         cache: Vectors of unchanged texts.
         embedder: The model of the new generation.
@@ -126,12 +132,12 @@ def run(
         read = _read(sources, articles, before, removed, progress)
         read.problems.extend(unavailable)
         counts = _counts(read, before)
-        digest = _digest(read, embedder, acronyms)
+        digest = _digest(read, embedder, acronyms, vocabulary)
         name = store.current()
         chunks = before.generation.info.chunks if before.generation else 0
         if before.generation is None or before.generation.digest != digest:
             name = _name(digest, store.names())
-            contents = _contents(read, digest, acronyms, cache, embedder, progress)
+            contents = _contents(read, digest, acronyms, vocabulary, cache, embedder, progress)
             chunks = len(contents.chunks)
             with progress.step("Writing the index", _vectors(contents)) as count:
                 store.write(name, contents, count)
@@ -143,6 +149,7 @@ def run(
         documents=counts,
         chunks=chunks,
         embedded=cache.embedded,
+        embedding_seconds=round(cache.seconds, 2),
         seconds=round(time.monotonic() - started, 2),
         skipped=tuple(read.skipped),
         problems=tuple(read.problems),
@@ -205,16 +212,16 @@ def _read_source(source: Source, read: _Read, before: _Before, progress: Progres
     total = count_files(source.path) if jekyll else len(folder_files(source.path))
     broken: set[str] = set()
     with progress.step(f"Reading {source.name}", total) as count:
-        for loaded in load_jekyll(source) if jekyll else load_folder(source):
+        for loaded in read_source(source, count):
             _take(read, loaded)
             broken.update(problem.path for problem in loaded.problems)
-            count(1)
+    whole = not broken.isdisjoint((CONFIG, source.name))
     # What cannot be read today keeps the state in which it was read last.
     have = {document.document_id for document in read.documents}
     for document in before.documents.values():
         if (
             document.source == source.name
-            and (document.path in broken or CONFIG in broken)
+            and (whole or document.path in broken)
             and document.document_id not in have
         ):
             read.documents.append(document)
@@ -242,9 +249,12 @@ def _counts(read: _Read, before: _Before) -> DocumentCounts:
     )
 
 
-def _digest(read: _Read, embedder: Embedder, acronyms: dict[str, str]) -> str:
-    parts = [f"{INDEX_FORMAT} {_CHUNKER} {embedder.name} {sorted(acronyms.items())}"]
-    parts += sorted(f"{document.document_id} {document.sha256}" for document in read.documents)
+def _digest(
+    read: _Read, embedder: Embedder, acronyms: dict[str, str], vocabulary: Vocabulary
+) -> str:
+    parts = [f"{INDEX_FORMAT} {_CHUNKER} {embedder.name} {sorted(acronyms.items())} {vocabulary}"]
+    # A document's language may be that of its neighbours.
+    parts += sorted(f"{each.document_id} {each.sha256} {each.language}" for each in read.documents)
     parts += sorted(repr(page) for page in read.empty_pages)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -253,6 +263,7 @@ def _contents(
     read: _Read,
     digest: str,
     acronyms: dict[str, str],
+    vocabulary: Vocabulary,
     cache: EmbeddingCache,
     embedder: Embedder,
     progress: Progress,
@@ -281,13 +292,15 @@ def _contents(
         embedder=embedder.name,
         dimensions=embedder.dimensions,
         digest=digest,
-        documents=[_stored(document, per_document) for document in read.documents],
+        documents=[_stored(document, per_document, vocabulary) for document in read.documents],
         chunks=chunks,
         chunk_texts=texts,
         chunk_vectors=chunk_vectors,
         sentence_chunks=np.array(sentence_chunks, dtype=np.int32),
         sentence_vectors=sentence_vectors,
-        gaps=_gaps(read),
+        gaps=gaps_of(sourced, read.empty_pages),
+        resources=build_register(sourced, vocabulary),
+        topics=_topics(sourced, vocabulary),
         articles=articles,
         ask_articles=ask_articles,
         ask_vectors=ask_vectors,
@@ -315,8 +328,15 @@ def _ask_bars(vectors: Vectors, owners: NDArray[np.int32]) -> tuple[float, float
 
 
 def searched_text(chunk: Chunk) -> str:
-    """What of a chunk is searched in: title and heading path, then the text."""
-    return f"{chunk.heading}\n{chunk.text}"
+    """What of a chunk is searched in: title and heading path, then the text.
+
+    An item of a metadata model is searched in as it is told: its row holds the
+    bare words of the cells, not what they say.
+    """
+    texts = [
+        f"{told(part.item)}\n{part.item.values}" if part.item else part.text for part in chunk.parts
+    ]
+    return "\n".join([chunk.heading, *texts])
 
 
 def _sentences(chunks: Iterable[Chunk]) -> tuple[list[str], list[int]]:
@@ -331,7 +351,18 @@ def _sentences(chunks: Iterable[Chunk]) -> tuple[list[str], list[int]]:
     return texts, numbers
 
 
-def _stored(document: Document, per_document: dict[str, int]) -> StoredDocument:
+def _topics(documents: Iterable[Document], vocabulary: Vocabulary) -> dict[str, str]:
+    """The topics that documents are filed under, by every name they go by."""
+    filed = {vocabulary.topic_of(document.topic): document.topic for document in documents}
+    known = {name: topic for name, topic in vocabulary.topics.items() if topic in filed}
+    own = {letters_digits(name): topic for topic, name in filed.items() if topic and name}
+    return own | {letters_digits(topic): topic for topic in filed if topic} | known
+
+
+def _stored(
+    document: Document, per_document: dict[str, int], vocabulary: Vocabulary
+) -> StoredDocument:
+    topic = vocabulary.topic_of(document.topic)
     card = IndexedDocument(
         document_id=document.document_id,
         source=document.source,
@@ -346,39 +377,13 @@ def _stored(document: Document, per_document: dict[str, int]) -> StoredDocument:
         published=document.published,
         licence=document.licence,
         chunks=per_document.get(document.document_id, 0),
-    )
-    return StoredDocument(card, _DOCUMENT.dump_json(document).decode(), document.country)
-
-
-def _gaps(read: _Read) -> list[Gap]:
-    """What the sources announce and have not written yet."""
-    gaps = [
-        Gap(
-            "page", page.document_id, page.source, page.path, page.title, (), page.url, page.country
-        )
-        for page in read.empty_pages
-    ]
-    for document in read.documents:
-        if document.placeholder:
-            gaps.append(_gap(document, "page", (), document.url))
-        for section in document.sections:
-            if section.empty:
-                anchored = f"{document.url}#{section.anchor}" if document.url else None
-                gaps.append(_gap(document, "section", section.heading, anchored))
-    return gaps
-
-
-def _gap(document: Document, kind: str, heading: tuple[str, ...], url: str | None) -> Gap:
-    return Gap(
-        kind="page" if kind == "page" else "section",
-        document_id=document.document_id,
-        source=document.source,
-        path=document.path,
-        title=document.title,
-        section=heading,
-        url=url,
         country=document.country,
+        topic=topic,
+        dated_by=document.dated_by,
+        older=document.older,
+        aliases=document.aliases,
     )
+    return StoredDocument(card, _DOCUMENT.dump_json(document).decode())
 
 
 def _vectors(contents: Contents) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ingest.loaders.articles import ARTICLES
-from ingest.loaders.jekyll import is_jekyll, site_address
+from ingest.loaders.jekyll import git_log, is_jekyll, site_address
 from ingest.models import Problem, Source
 from rag.errors import SourceUnavailable, UnreadableDocument
 
@@ -142,13 +141,7 @@ def _source(path: Path, registry: dict[str, _Origin], base_url: str | None) -> S
 def _published(folder: Path) -> str | None:
     """The date of the commit a folder holds, as its repository or ``SOURCE.md`` says."""
     if (folder / ".git").exists():
-        try:
-            return subprocess.run(  # noqa: S603
-                ["git", "-C", str(folder), "log", "-1", "--format=%cs"],  # noqa: S607
-                capture_output=True, text=True, timeout=30, check=True,
-            ).stdout.strip() or None  # fmt: skip
-        except (OSError, subprocess.SubprocessError):
-            return None
+        return git_log(folder, "-1", "--format=%cs").strip() or None
     note = folder / "SOURCE.md"
     if note.is_file():
         match = _COMMIT_DATE.search(note.read_text(encoding="utf-8", errors="replace"))

@@ -91,7 +91,10 @@ class _Candidate:
         return (
             not self.sentence.text.endswith("?")
             and own not in map(letters_digits, headings)
-            and word_count(self.sentence.text) <= _SENTENCE_AT_MOST
+            and (
+                word_count(self.sentence.text) <= _SENTENCE_AT_MOST
+                or self.sentence.part.item is not None
+            )
         )
 
     @property
@@ -292,8 +295,14 @@ class Answerer:
         notes = Footnotes(self.generation)
         values: dict[str, str] = {}
         if refusal.gap:
-            notes.gap(refusal.gap)
-            values = {"title": refusal.gap.title, "section": " > ".join(refusal.gap.section)}
+            gap = refusal.gap
+            # A page that does not exist cannot be cited.
+            if gap.kind != "country_page":
+                notes.gap(gap)
+            country = country_name(gap.country, language) if gap.country else ""
+            values = {
+                "title": gap.title, "section": " > ".join(gap.section), "country": country,
+            }  # fmt: skip
         step = self._messages.say(language, f"{refusal.reason}_next", email=self._contact)
         asks_again = refusal.reason == "unclear"
         answer = Answer(

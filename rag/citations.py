@@ -33,7 +33,7 @@ class Footnotes:
 
     def sentence(self, chunk: Chunk, sentence: Sentence) -> int:
         """Cite a sentence of an indexed chunk; returns its marker."""
-        return self._add(self._of_part(chunk, sentence.part, sentence.text))
+        return self._add(self._of_part(chunk, sentence.part, sentence.quote))
 
     def statement(self, article: Article, statement: ArticleStatement) -> tuple[int, ...]:
         """Cite the evidence of an article's statement; returns the markers.
@@ -52,24 +52,20 @@ class Footnotes:
 
     def gap(self, gap: Gap) -> int:
         """Cite a page that exists and is still empty; its quote is its own heading."""
-        document = self._generation.document(gap.document_id)
         title = gap.section[-1] if gap.section else gap.title
-        return self._add(
-            Citation(
-                marker=0,
-                kind="source",
-                document_id=gap.document_id,
-                source=gap.source,
-                path=gap.path,
-                title=gap.title,
-                section=gap.section,
-                url=gap.url,
-                page=None,
-                quote=title,
-                published=document.published if document else None,
-                licence=document.licence if document else None,
-            )
+        citation = Citation(
+            marker=0,
+            kind="source",
+            document_id=gap.document_id,
+            source=gap.source,
+            path=gap.path,
+            title=gap.title,
+            section=gap.section,
+            url=gap.url,
+            page=None,
+            quote=title,
         )
+        return self._add(_dated(citation, self._generation.document(gap.document_id)))
 
     def _add(self, citation: Citation) -> int:
         key = (citation.document_id, citation.url, citation.quote)
@@ -78,8 +74,7 @@ class Footnotes:
         return self._cited[key].marker
 
     def _of_part(self, chunk: Chunk, part: Part, quote: str) -> Citation:
-        document = self._generation.document(chunk.document_id)
-        return Citation(
+        citation = Citation(
             marker=0,
             kind="source",
             document_id=chunk.document_id,
@@ -91,8 +86,8 @@ class Footnotes:
             page=part.page,
             quote=quote,
             label=part.label,
-            **_facts(document),
         )
+        return _dated(citation, self._generation.document(chunk.document_id))
 
     def _of_evidence(
         self, article: Article, statement: ArticleStatement, evidence: Evidence
@@ -105,8 +100,7 @@ class Footnotes:
                     if wanted in letters_digits(part.text):
                         return self._of_part(chunk, part, evidence.quote)
         indexed = evidence.quote is not None
-        document = self._generation.document(f"{evidence.source}:{evidence.path}")
-        return Citation(
+        citation = Citation(
             marker=0,
             kind="source" if indexed else "summary",
             document_id=f"{evidence.source}:{evidence.path}" if indexed else article.document_id,
@@ -118,16 +112,20 @@ class Footnotes:
             page=None,
             quote=evidence.quote or statement.text,
             label=evidence.label,
-            **_facts(document),
         )
+        return _dated(citation, self._generation.document(f"{evidence.source}:{evidence.path}"))
 
 
-def _facts(document: IndexedDocument | None) -> dict[str, str | None]:
+def _dated(citation: Citation, document: IndexedDocument | None) -> Citation:
+    """Add what is known of the document as a whole."""
     if document is None:
-        return {}
-    return {
-        "version": document.version,
-        "doi": document.doi,
-        "published": document.published,
-        "licence": document.licence,
-    }
+        return citation
+    return replace(
+        citation,
+        version=document.version,
+        doi=document.doi,
+        published=document.published,
+        licence=document.licence,
+        dated_by=document.dated_by,
+        older=document.older,
+    )

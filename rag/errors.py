@@ -10,6 +10,7 @@
     ├── IndexMismatch        rebuild it
     ├── IndexLocked          wait for the other ingest
     ├── ModelUnavailable     retry, then a ticket
+    ├── UnknownTopic         name one that is filed
     └── UnknownCitation      regenerate once, then the extractive answer
 
 Abstaining is an `rag.models.Answer`, not an error.
@@ -46,6 +47,10 @@ class IndexLocked(HelpdeskError):
 
 class ModelUnavailable(HelpdeskError):
     """A model cannot be loaded or does not reply."""
+
+
+class UnknownTopic(HelpdeskError):
+    """A topic that nothing in the index is filed under."""
 
 
 class UnknownCitation(HelpdeskError):

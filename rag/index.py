@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,22 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from rag.embedder import Vectors
-from rag.errors import IndexMismatch, NoIndex
+from rag.errors import IndexMismatch, NoIndex, UnknownTopic
 from rag.lexical import LexicalLeg, four_grams, words
-from rag.models import Article, Chunk, Filters, Gap, IndexedDocument, IndexInfo, Part
-from rag.text import sentences, word_count
+from rag.models import (
+    Article,
+    Chunk,
+    DataItem,
+    Filters,
+    Gap,
+    IndexedDocument,
+    IndexInfo,
+    Part,
+    Resource,
+)
+from rag.text import letters_digits, sentences, word_count
 
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 """Raised whenever an older generation can no longer be read."""
 KEPT = 3
 """Generations left for rollback."""
@@ -42,6 +52,8 @@ KEPT = 3
 _CHUNK: TypeAdapter[Chunk] = TypeAdapter(Chunk)
 _ARTICLE: TypeAdapter[Article] = TypeAdapter(Article)
 _GAP: TypeAdapter[Gap] = TypeAdapter(Gap)
+_CARD: TypeAdapter[IndexedDocument] = TypeAdapter(IndexedDocument)
+_RESOURCE: TypeAdapter[Resource] = TypeAdapter(Resource)
 
 SENTENCE_WORDS = 3
 """Shorter sentences get no vector of their own (DESIGN 3)."""
@@ -54,11 +66,12 @@ CREATE TABLE documents (
     card TEXT NOT NULL, payload TEXT NOT NULL);
 CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL,
-    source TEXT NOT NULL, kind TEXT NOT NULL, country TEXT, labels TEXT NOT NULL,
+    source TEXT NOT NULL, kind TEXT NOT NULL, country TEXT, topic TEXT, labels TEXT NOT NULL,
     content TEXT NOT NULL);
 CREATE INDEX chunks_document ON chunks (document_id);
 CREATE TABLE leftovers (source TEXT NOT NULL, payload TEXT NOT NULL);
 CREATE TABLE gaps (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE resources (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE articles (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE arrays (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 """
@@ -70,7 +83,6 @@ class StoredDocument:
 
     card: IndexedDocument
     payload: str
-    country: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,9 @@ class Contents:
     """For each sentence the number of its chunk."""
     sentence_vectors: Vectors
     gaps: Sequence[Gap]
+    resources: Sequence[Resource]
+    topics: Mapping[str, str]
+    """Any name of a topic, as letters and digits, to its id."""
     articles: Sequence[Article]
     ask_articles: NDArray[np.int32]
     """For each asking variant the number of its article."""
@@ -108,17 +123,49 @@ class Sentence:
     """A sentence of a chunk with the part that tells its place and label."""
 
     text: str
+    """What is said; an item of a metadata model is told in a sentence of ours."""
     part: Part
+    quote: str
+    """Exact text of the source that carries it."""
 
 
 def chunk_sentences(chunk: Chunk) -> list[Sentence]:
     """The sentences of a chunk that are indexed by themselves, in order."""
-    return [
-        Sentence(text, part)
-        for part in chunk.parts
-        for text in sentences(part.text)
-        if word_count(text) >= SENTENCE_WORDS
-    ]
+    found: list[Sentence] = []
+    for part in chunk.parts:
+        if part.item is not None:
+            # The row, and the condition below it where it is told.
+            lines = part.text.splitlines()[: 2 if _is_conditional(part.item) else 1]
+            found.append(Sentence(told(part.item), part, " ".join(lines)))
+            continue
+        found += [
+            Sentence(text, part, text)
+            for text in sentences(part.text)
+            if word_count(text) >= SENTENCE_WORDS
+        ]
+    return found
+
+
+_NO_CONDITION = ("", "na", "n/a", "n.a.", "none", "-", "–", "—")
+"""What the column of conditions says of an item that has none."""
+
+
+def _is_conditional(item: DataItem) -> bool:
+    return item.condition.lower() not in _NO_CONDITION
+
+
+def told(item: DataItem) -> str:
+    """One item of a metadata model in words: what is asked of it, then what it is."""
+    place = f"{item.of_class}, {item.scope}" if item.scope else item.of_class
+    facts = [item.obligation, f"cardinality {item.cardinality}" if item.cardinality else ""]
+    said = [f"{item.name} ({place}): {', '.join(fact for fact in facts if fact)}"]
+    if item.definition:
+        said.append(item.definition)
+    if _is_conditional(item):
+        said.append(f"Condition: {item.condition}")
+    if item.review == "for review":
+        said.append("Newly added, still for review")
+    return " ".join(f"{each.rstrip(' .')}." for each in said)
 
 
 class Store:
@@ -256,8 +303,13 @@ class Generation:
             _GAP.validate_json(content)
             for (content,) in self._rows("SELECT content FROM gaps ORDER BY number")
         )
+        self.resources = tuple(
+            _RESOURCE.validate_json(content)
+            for (content,) in self._rows("SELECT content FROM resources ORDER BY number")
+        )
+        self._topics: Mapping[str, str] = json.loads(meta["topics"])
         self._columns = self._rows(
-            "SELECT source, kind, country, labels FROM chunks ORDER BY number"
+            "SELECT source, kind, country, topic, labels FROM chunks ORDER BY number"
         )
         if not (directory / "chroma").is_dir():
             raise ValueError("the vectors are gone")
@@ -269,6 +321,18 @@ class Generation:
         for name, collection in self._collections.items():
             if collection.count() != self._size(name):
                 raise ValueError(f"{name} has lost vectors")
+
+    def topic(self, name: str) -> str:
+        """The id of a topic by any of its names.
+
+        Raises:
+            UnknownTopic: Nothing is filed under it.
+        """
+        known = self._topics.get(letters_digits(name))
+        if known is None:
+            listed = ", ".join(sorted(set(self._topics.values()))) or "none yet"
+            raise UnknownTopic(f"there is no such topic; there are: {listed}")
+        return known
 
     def check(self, embedder: str) -> None:
         """Make sure that a query is embedded as the index was.
@@ -342,15 +406,16 @@ class Generation:
 
     def allowed(self, filters: Filters) -> NDArray[np.bool_] | None:
         """Which chunks a filter admits; None where there is no limit."""
-        if not any((filters.labels, filters.sources, filters.countries, filters.kinds)):
+        if filters == Filters():
             return None
         return np.array(
             [
                 (not filters.sources or source in filters.sources)
                 and (not filters.kinds or kind in filters.kinds)
                 and (not filters.countries or country in filters.countries)
+                and (not filters.topics or topic in filters.topics)
                 and (not filters.labels or bool(set(labels.split()) & set(filters.labels)))
-                for source, kind, country, labels in self._columns
+                for source, kind, country, topic, labels in self._columns
             ],
             dtype=np.bool_,
         )
@@ -378,14 +443,14 @@ class Generation:
     def documents(self) -> list[IndexedDocument]:
         """What is indexed."""
         return [
-            IndexedDocument(**json.loads(card))
+            _CARD.validate_json(card)
             for (card,) in self._rows("SELECT card FROM documents ORDER BY ordinal")
         ]
 
     def document(self, document_id: str) -> IndexedDocument | None:
         """Return one document's card, None where there is none."""
         rows = self._rows("SELECT card FROM documents WHERE id = ?", (document_id,))
-        return IndexedDocument(**json.loads(rows[0][0])) if rows else None
+        return _CARD.validate_json(rows[0][0]) if rows else None
 
     def payloads(self) -> list[tuple[str, str]]:
         """``(source, payload)`` of every document, for the next ingest."""
@@ -425,7 +490,7 @@ class Generation:
 
 
 def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
-    countries = {stored.card.document_id: stored.country for stored in contents.documents}
+    cards = {stored.card.document_id: stored.card for stored in contents.documents}
     arrays: dict[str, bytes] = {
         "sentence_chunks": _dump(contents.sentence_chunks),
         "ask_articles": _dump(contents.ask_articles),
@@ -447,6 +512,7 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         "ask_floor": repr(contents.ask_floor),
         "ask_bar": repr(contents.ask_bar),
         "acronyms": json.dumps(dict(contents.acronyms), ensure_ascii=False),
+        "topics": json.dumps(dict(contents.topics), ensure_ascii=False),
     }
     with closing(sqlite3.connect(file)) as database, database:
         database.executescript(_SCHEMA)
@@ -459,14 +525,14 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
                     ordinal,
                     stored.card.source,
                     stored.card.path,
-                    json.dumps(asdict(stored.card), ensure_ascii=False),
+                    _CARD.dump_json(stored.card).decode(),
                     stored.payload,
                 )
                 for ordinal, stored in enumerate(contents.documents)
             ],
         )
         database.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     number,
@@ -474,7 +540,8 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
                     chunk.document_id,
                     chunk.source,
                     chunk.kind,
-                    countries.get(chunk.document_id),
+                    cards[chunk.document_id].country,
+                    cards[chunk.document_id].topic,
                     " ".join(sorted({part.label for part in chunk.parts if part.label})),
                     _CHUNK.dump_json(chunk).decode(),
                 )
@@ -490,6 +557,13 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
             [
                 (number, _ARTICLE.dump_json(article).decode())
                 for number, article in enumerate(contents.articles)
+            ],
+        )
+        database.executemany(
+            "INSERT INTO resources VALUES (?, ?)",
+            [
+                (number, _RESOURCE.dump_json(resource).decode())
+                for number, resource in enumerate(contents.resources)
             ],
         )
         database.executemany("INSERT INTO leftovers VALUES (?, ?)", contents.leftovers)

@@ -14,7 +14,36 @@ Role = Literal["user", "assistant"]
 CitationKind = Literal["source", "summary"]
 Status = Literal["answered", "abstained"]
 Strength = Literal["strong", "weak"]
+DatedBy = Literal["page", "snapshot"]
+"""What a date is that of: the page's own last change, or the state of the whole source."""
+GapKind = Literal["page", "section", "category", "country", "country_page"]
+"""An empty page; an empty section; a category nobody has filled; a country's page that
+lists nothing; a country that has no page."""
+LABELS = ("required", "recommended", "informational")
+"""The framework's labels, strongest first."""
 Reason = Literal["no_evidence", "not_written_yet", "out_of_scope", "unsafe", "unclear"]
+
+
+@dataclass(frozen=True)
+class DataItem:
+    """One item of a metadata model: a row of one of its tables."""
+
+    of_class: str
+    name: str
+    definition: str
+    values: str
+    """What may be filled in: a value list, a type, a format."""
+    cardinality: str
+    """As the table has it: ``0..1``, ``1..n``."""
+    obligation: str
+    """`mandatory`, `recommended`, `optional` or `conditional`: the word in its column,
+    whatever the colour of the cell."""
+    condition: str
+    """When a conditional item is due; empty where none is given."""
+    review: Literal["confirmed", "for review"] | None
+    """What the colour of the row says: confirmed, or newly added and still for review."""
+    scope: str = ""
+    """Whom the item concerns, as printed: all (``Core``) or one use case (``Cancer``)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +61,8 @@ class Part:
     """1-based page of a PDF, else None."""
     label: str | None = None
     """`required`, `recommended` or `informational`, where the source says so."""
+    item: DataItem | None = None
+    """The row of a metadata table that `text` holds, taken apart."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +139,8 @@ class Filters:
     sources: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    """Ids of topics."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +186,10 @@ class Citation:
     doi: str | None = None
     published: str | None = None
     licence: str | None = None
+    dated_by: DatedBy | None = None
+    """Whether `published` is the page's own date or that of the source as a whole."""
+    older: bool = False
+    """The page has left the menus of its site and still answers."""
 
 
 @dataclass(frozen=True)
@@ -231,13 +268,61 @@ class IndexedDocument:
     published: str | None
     licence: str | None
     chunks: int
+    country: str | None = None
+    topic: str | None = None
+    dated_by: DatedBy | None = None
+    older: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mention:
+    """One place where a source links, or labels, a resource."""
+
+    source: str
+    path: str
+    title: str
+    """Of the page."""
+    section: tuple[str, ...]
+    url: str | None
+    """Of the very place: the page's address with its anchor."""
+    anchor: str | None
+    page: int | None
+    """1-based page of a PDF, else None."""
+    text: str
+    """The words that are linked, or labelled."""
+    address: str | None
+    """Where they lead, in normal form; None: labelled without a link."""
+    place: Literal["heading", "entry", "text"]
+    """How they stand: as a heading, at the head of an entry, within a sentence."""
+    label: str | None
+    country: str | None
+    topic: str | None
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A document, standard or tool that the sources name, with every mention of it."""
+
+    resource_id: str
+    title: str
+    url: str | None
+    """Normalised address; None: labelled somewhere, and linked nowhere."""
+    kind: str
+    mentions: tuple[Mention, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label it carries somewhere, each once, strongest first."""
+        given = {mention.label for mention in self.mentions}
+        return tuple(label for label in LABELS if label in given)
 
 
 @dataclass(frozen=True)
 class Gap:
     """Something the source announces and has not written yet."""
 
-    kind: Literal["page", "section"]
+    kind: GapKind
     document_id: str
     source: str
     path: str

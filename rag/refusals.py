@@ -71,6 +71,9 @@ _GENERAL = frozenset(
     )
 )
 
+_BESIDE = 2
+"""Words beside the country up to which a question is about the country itself; one who
+says where they work asks about something else."""
 _LONG_TITLE = 3
 """Words from which on a title is seldom said by chance."""
 
@@ -121,15 +124,23 @@ def _empty_country(
     question: str, language: str, gaps: Sequence[Gap], written: Sequence[str]
 ) -> Refusal | None:
     named = countries_in(question)
-    gap = next((gap for gap in gaps if gap.country and (gap.country,) == named), None)
+    # A country's page may be there and list nothing: what it says is still told.
+    silent = ("page", "country_page")
+    gap = next(
+        (gap for gap in gaps if gap.kind in silent and gap.country and (gap.country,) == named),
+        None,
+    )
     if gap is None:
         return None
     speaking = [text for text in written if gap.country in countries_in(text)]
+    asked = {word for word in words(question) if not countries_in(word)}
+    asked -= _GENERAL | set(words(gap.title))
+    if gap.kind == "country_page" and len(asked) > _BESIDE:
+        return None
     if language == "en":
-        asked = {word for word in words(question) if not countries_in(word)}
-        asked -= _GENERAL | set(words(gap.title))
         speaking = [text for text in speaking if 2 * len(asked & set(words(text))) > len(asked)]
-    return None if speaking else Refusal("not_written_yet", "not_written_yet_page", gap)
+    message = "not_written_yet_page" if gap.kind == "page" else "not_written_yet_country"
+    return None if speaking else Refusal("not_written_yet", message, gap)
 
 
 def _empty_title(question: str, gaps: Sequence[Gap], written: Sequence[str]) -> Refusal | None:
@@ -142,6 +153,8 @@ def _empty_title(question: str, gaps: Sequence[Gap], written: Sequence[str]) -> 
     about_the_page = bool(asked & _ABOUT_THE_PAGE)
     best: tuple[int, Gap] | None = None
     for gap in gaps:
+        if gap.kind not in ("page", "section"):
+            continue
         own = set(words(gap.section[-1] if gap.section else gap.title)) - _ABOUT_THE_PAGE
         if not own or not own <= asked or (best and len(own) <= best[0]):
             continue

@@ -16,7 +16,6 @@ from api.schemas import (
     QuestionIn,
     SearchOut,
     Text,
-    Topic,
 )
 from rag.models import Filters, Question
 
@@ -32,7 +31,9 @@ def _index(request: Request) -> LiveIndex:
 def answer(question: QuestionIn, request: Request) -> AnswerOut:
     """Answer a question with citations, or abstain with a reason and a next step."""
     answerer = _index(request).answerer()
-    return AnswerOut.of(answerer.answer(question.to_question()), answerer.generation.info)
+    named = question.filters.topics if question.filters else []
+    topics = tuple(answerer.generation.topic(name) for name in named)
+    return AnswerOut.of(answerer.answer(question.to_question(topics)), answerer.generation.info)
 
 
 @router.get("/search")
@@ -43,15 +44,17 @@ def search(
     label: Annotated[Label | None, Query()] = None,
     country: Annotated[Country | None, Query()] = None,
     source: Annotated[Name | None, Query()] = None,
-    topic: Annotated[Topic | None, Query()] = None,  # noqa: ARG001 - refused by its type
+    topic: Annotated[Name | None, Query()] = None,
     type: Annotated[Literal["page", "pdf", "article"] | None, Query()] = None,  # noqa: A002 - the contract's name
 ) -> SearchOut:
     """Return the passages that fit a query best."""
+    answerer = _index(request).answerer()
     filters = Filters(
         labels=(label,) if label else (),
         countries=(country,) if country else (),
         sources=(source,) if source else (),
         kinds=(type,) if type else (),
+        topics=(answerer.generation.topic(topic),) if topic else (),
     )
-    passages = _index(request).answerer().search(Question(q, filters=filters), k)
+    passages = answerer.search(Question(q, filters=filters), k)
     return SearchOut(query=q, passages=[PassageOut.of(passage) for passage in passages])

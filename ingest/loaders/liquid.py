@@ -20,10 +20,12 @@ from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.stream import TokenStream
 from liquid.tag import Tag
 from liquid.token import TOKEN_EXPRESSION, Token
+from markdown_it import MarkdownIt
 
 from ingest.boilerplate import says_nothing
 from rag.errors import UnreadableDocument
 
+_INLINE = MarkdownIt("commonmark", {"html": False})
 _ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+))")
 
 Page = Mapping[str, Any]
@@ -176,8 +178,10 @@ def _callout(attributes: dict[str, str], site: Site) -> str:  # noqa: ARG001
 
 
 def _figure(attributes: dict[str, str], site: Site) -> str:  # noqa: ARG001
-    caption = html.escape(attributes.get("caption", ""))
-    return f"<figcaption>{caption}</figcaption>" if caption else ""
+    caption = _INLINE.renderInline(attributes.get("caption", ""))
+    words = f"<figcaption>{caption}</figcaption>" if caption else ""
+    source, alt = (html.escape(attributes.get(name, "")) for name in ("file", "alt"))
+    return f'<figure><img src="{source}" alt="{alt}">{words}</figure>'
 
 
 def _tiles_of(kind: str, site: Site) -> list[Page]:

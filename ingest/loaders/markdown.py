@@ -1,8 +1,8 @@
 """Markdown as kramdown renders it on a Jekyll site, to HTML.
 
 markdown-it-py is the parser. Kramdown's own notations that it does not know
-(attribute lists, ids of headings) are dealt with before; the ids that
-kramdown gives to headings are set on its tokens.
+(attribute lists, ids of headings) are dealt with before, other dialects in
+`dialects`; the ids that kramdown gives to headings are set on its tokens.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
+from ingest.loaders.dialects import plain_markdown
 from ingest.loaders.html import parse_html
 
 _PARSER = (
@@ -44,7 +45,7 @@ _NOT_IN_ANCHOR = re.compile(r"[^\w\- \t]")
 
 def to_soup(markdown: str) -> BeautifulSoup:
     """Render Markdown to a tree whose headings carry their true `id`."""
-    text = _outside_fences(markdown, _resolve_kramdown)
+    text = _outside_fences(plain_markdown(markdown), _resolve_kramdown)
     tokens = _PARSER.parse(_close_html_blocks(text))
     _set_heading_ids(tokens)
     rendered = _PARSER.renderer.render(tokens, _PARSER.options, {})

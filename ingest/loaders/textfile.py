@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from rag.errors import UnreadableDocument
 from rag.text import fold
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
+_DATES = ("last_modified_at", "last_modified", "updated", "date")
+"""Keys by which static site generators date a page; its last change comes first."""
 _MAX_TITLE = 300
 _MAX_BYTES = 20_000_000
 
@@ -69,3 +73,14 @@ def given_title(front: Mapping[str, object] | None) -> str:
     """The title a front matter gives, empty where it gives none that is a plain value."""
     title = (front or {}).get("title")
     return fold(str(title))[:_MAX_TITLE] if isinstance(title, str | int | float) else ""
+
+
+def given_date(front: Mapping[str, object] | None) -> str | None:
+    """The ISO date a front matter gives for the page itself, None where it gives none."""
+    for key in _DATES:
+        value = (front or {}).get(key)
+        # YAML reads a bare date as one; a quoted one stays text.
+        text = value.isoformat() if isinstance(value, date) else str(value)
+        with suppress(ValueError):
+            return date.fromisoformat(text[:10]).isoformat()
+    return None

@@ -16,7 +16,7 @@ ANSWER = {
 }  # fmt: skip
 CITATION = {
     "marker", "kind", "document_id", "source", "path", "title", "section", "url", "page", "quote",
-    "label", "version", "doi", "published", "licence",
+    "label", "version", "doi", "published", "licence", "dated_by", "older",
 }  # fmt: skip
 SHARE = "How can I share my data?"
 
@@ -69,6 +69,8 @@ def test_an_answered_question(client: TestClient) -> None:
         "doi": "10.1234/aurora",
         "published": "2026-03-01",
         "licence": "CC-BY-4.0",
+        "dated_by": "snapshot",
+        "older": False,
     }
     markers = {int(found) for found in re.findall(r"\[(\d+)\]", answer["text"])}
     assert markers == {citation["marker"] for citation in answer["citations"]}

@@ -95,7 +95,8 @@ def test_a_question_that_cannot_be_read_is_invalid(client: TestClient, question:
         ({"filters": []}, "filters"),
         ({"filters": {"labels": ["nice"]}}, "filters.labels.0"),
         ({"filters": {"labels": ["required"] * 4}}, "filters.labels"),
-        ({"filters": {"topics": ["consent"]}}, "filters.topics"),
+        ({"filters": {"topics": [""]}}, "filters.topics.0"),
+        ({"filters": {"topics": ["law"] * 51}}, "filters.topics"),
         ({"filters": {"sources": [""]}}, "filters.sources.0"),
         ({"filters": {"sources": ["a"] * 51}}, "filters.sources"),
     ],
@@ -252,7 +253,7 @@ def test_every_error_of_ours_has_a_status() -> None:
         return {kind}.union(*(below(each) for each in kind.__subclasses__()))
 
     assert below(errors.HelpdeskError) - {errors.HelpdeskError} == set(STATUS)
-    assert set(STATUS.values()) <= {500, 502, 503}
+    assert set(STATUS.values()) <= {422, 500, 502, 503}
 
 
 def _failing(store: Store, error: Exception) -> TestClient:

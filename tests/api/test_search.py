@@ -98,10 +98,16 @@ def test_a_filter_nothing_can_pass_is_refused(
     assert body["errors"][0]["field"] == field
 
 
-def test_a_filter_that_is_not_there_yet_is_refused_rather_than_ignored(
-    client: TestClient,
-) -> None:
-    problem_of(client.get("/v1/search", params={"q": "Who?", "topic": "consent"}), 422)
+@pytest.mark.parametrize("name", ["law", "Law", "consent & law"])
+def test_a_topic_limits_the_search_by_any_of_its_names(client: TestClient, name: str) -> None:
+    body = client.get("/v1/search", params={"q": "Who decides?", "topic": name}).json()
+    assert {each["path"] for each in body["passages"]} == {"pages/consent.md"}
+
+
+def test_a_topic_nobody_writes_about_is_refused_with_those_there_are(client: TestClient) -> None:
+    body = problem_of(client.get("/v1/search", params={"q": "Who?", "topic": "cheese"}), 422)
+    assert "law, training" in body["detail"]
+    assert "cheese" not in body["detail"]
 
 
 @pytest.mark.parametrize("query", ["", "   ", "a\0b", "x" * 4001])

@@ -36,8 +36,8 @@ EMPTY_COUNTRIES = "at bg cy cz dk es fi gr hr hu lt lv mt no ro si uk".split()
 # Headings written as HTML: Jekyll gives them no id, so a link lands on the page
 # (or on the heading before) instead.
 WITHOUT_ANCHOR = {
-    "index.html": 11,
-    "pages/citizen-hub/index.md": 9,
+    "index.html": 3,
+    "pages/citizen-hub/index.md": 2,
     "pages/national-genomic-plans.md": 4,
 }
 
@@ -188,7 +188,7 @@ def test_every_heading_of_the_rendered_site_is_a_section(loaded: Loaded, rendere
         missed += [
             (document.path, heading["id"])
             for heading in headings
-            if heading.get("id") and heading["id"] not in anchors
+            if heading.get("id") not in (None, "on-this-page", *anchors)
         ]
     assert missed == []
 
@@ -217,6 +217,10 @@ def test_no_chunk_holds_boilerplate_comments_attribute_lists_or_template_text(
             "DELETE ME",
             "Christos",
             "orem ipsum",
+            "eplace with the",
+            "olour Legend",
+            "eave comments",
+            "eviewers of latest",
         ):
             assert sign not in text, (chunk.chunk_id, sign)
         assert "digital transformation" not in text, chunk.chunk_id

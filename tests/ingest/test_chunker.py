@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count, pairwise
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from ingest.chunker import CHUNK_WORDS, MERGE_WORDS, chunk_document, drop_equal
 from ingest.models import Block, Document, Section
-from rag.models import Chunk
+from rag.index import chunk_sentences, told
+from rag.models import Chunk, DataItem
 from rag.text import sentences, word_count
 
 LABELS = st.sampled_from([None, None, "required", "recommended", "informational"])
@@ -218,3 +220,57 @@ def test_sentences_are_pieces_of_the_text_in_order(tokens: list[str]) -> None:
 )
 def test_sentences_end_where_a_reader_hears_them_end(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
+
+
+def item_section(name: str, page: int = 3) -> Section:
+    item = DataItem(
+        "Gauge", name, "Height of the water.", "Number", "0..1", "conditional", "At flood.",
+        "confirmed",
+    )  # fmt: skip
+    row = Block(f"Gauge | {name} | Height of the water. | Number | 0..1 | conditional", entry=True)
+    return Section(("Gauge", name), (row, Block("At flood.")), page=page, item=item)
+
+
+def test_each_item_of_a_metadata_model_is_a_chunk_of_its_own() -> None:
+    prose_before = Section((), (Block("A short note."),), page=3)
+    chunks = chunk_document(document([prose_before, *map(item_section, ("level", "time"))]))
+    assert [chunk.section for chunk in chunks] == [(), ("Gauge", "level"), ("Gauge", "time")]
+    assert [chunk.parts[0].item.name for chunk in chunks[1:] if chunk.parts[0].item] == [
+        "level",
+        "time",
+    ]
+    assert {chunk.page for chunk in chunks} == {3}
+
+
+def test_an_item_is_told_in_one_sentence_and_quoted_by_its_row() -> None:
+    (chunk,) = chunk_document(document([item_section("level")]))
+    (sentence,) = chunk_sentences(chunk)
+    assert sentence.text == (
+        "level (Gauge): conditional, cardinality 0..1. Height of the water. Condition: At flood."
+    )
+    row = "Gauge | level | Height of the water. | Number | 0..1 | conditional"
+    assert sentence.quote == f"{row} At flood."
+
+
+def test_an_item_still_for_review_says_so() -> None:
+    section = item_section("level")
+    assert section.item is not None
+    waiting = replace(section.item, review="for review", definition="", condition="na")
+    assert told(waiting) == (
+        "level (Gauge): conditional, cardinality 0..1. Newly added, still for review."
+    )
+
+
+def test_lines_of_code_stay_lines_where_a_block_is_cut() -> None:
+    lines = [prose(90, stem) for stem in "abc"]
+    chunks = chunk_document(document([Section((), (Block("\n".join(lines)),))]))
+    assert [chunk.text for chunk in chunks] == ["\n".join(lines[:2]), lines[2]]
+
+
+def test_rows_of_a_table_that_go_on_take_its_header_along() -> None:
+    header = Block("Gauge | Depth", header=True)
+    rows = [Block(f"{prose(80, stem)} | deep") for stem in "abc"]
+    after = Block(prose(150, "z"))
+    chunks = chunk_document(document([Section((), (header, *rows, after))]))
+    assert [chunk.text.splitlines()[0] == header.text for chunk in chunks] == [True, True, False]
+    assert sum(chunk.text.count(" | deep") for chunk in chunks) == 3

@@ -23,7 +23,8 @@ from rag.index import Store
 Write = Callable[..., Path]
 
 KEYS = {
-    "generation": str, "documents": dict, "chunks": int, "embedded": int, "seconds": float,
+    "generation": str, "documents": dict, "chunks": int, "embedded": int,
+    "embedding_seconds": float, "seconds": float,
     "skipped": list, "problems": list,
 }  # fmt: skip
 COUNTS = {"added", "changed", "unchanged", "removed", "skipped", "placeholder"}

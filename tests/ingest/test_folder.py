@@ -42,7 +42,7 @@ def test_every_kind_of_file_is_read(write: Write, pdf_bytes: Callable[..., bytes
     loaded = load(root)
     assert (loaded.skipped, loaded.problems) == ([], [])
     assert {each.path: each.text for each in loaded.documents} == {
-        "a.md": "Ebb\nIt goes.",
+        "a.md": "It goes.",
         "b.markdown": "It stands.",
         "deep/c.html": "It comes.",
         "deep/d.htm": "It turns.",
@@ -110,7 +110,7 @@ def test_one_file_is_read_by_itself(write: Write) -> None:
     assert the(load(root / "b.md")).path == "b.md"
 
 
-@pytest.mark.parametrize("name", ["a.docx", "a.png", "Makefile", "a.md.bak"])
+@pytest.mark.parametrize("name", ["a.yml", "a.csv", "a.png", "Makefile", "a.md.bak"])
 def test_an_unknown_type_is_skipped_and_named(write: Write, name: str) -> None:
     loaded = load(write({name: "It goes.", "b.md": "It comes."}))
     assert [each.path for each in loaded.documents] == ["b.md"]
@@ -118,6 +118,101 @@ def test_an_unknown_type_is_skipped_and_named(write: Write, name: str) -> None:
     assert skipped.path == name
     assert skipped.reason.startswith("unknown type")
     assert loaded.problems == []
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("SOURCE.md", "a note about the source"),
+        ("LICENSE", "a licence text"),
+        ("deep/LICENCE.md", "a licence text"),
+        ("LICENSE-CC-BY.txt", "a licence text"),
+        ("LICENSES/CC0-1.0.txt", "a licence text"),
+        ("COPYING", "a licence text"),
+    ],
+)
+def test_a_file_that_is_no_document_is_skipped_with_its_reason(
+    write: Write, path: str, reason: str
+) -> None:
+    loaded = load(write({path: "Words of nobody.", "b.md": "It comes."}))
+    assert [each.path for each in loaded.documents] == ["b.md"]
+    assert [(each.path, each.reason) for each in loaded.skipped] == [(path, reason)]
+
+
+@pytest.mark.parametrize(
+    "path", ["licensing.md", "deep/SOURCE.md", "licence-to-fish/rod.md", "copying-the-log.md"]
+)
+def test_a_document_about_licences_or_sources_is_read(write: Write, path: str) -> None:
+    assert the(load(write({path: "It comes."}))).path == path
+
+
+def test_plain_text_is_no_markdown(write: Write) -> None:
+    text = "Ebb * and * flow\n    go <down>\nthe river.\n \n\n- one\n- two\n  lines\n\n3. third\n"
+    document = the(load(write({"a.txt": text})))
+    assert [block.text for section in document.sections for block in section.blocks] == [
+        "Ebb * and * flow go <down> the river.",
+        "- one",
+        "- two lines",
+        "3. third",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["## Ebb\n\nIt *goes*.", "---\ntitle: X\n---\n## Ebb\n\nIt *goes*."]
+)
+def test_plain_text_that_is_markdown_is_read_as_that(write: Write, text: str) -> None:
+    assert the(load(write({"a.txt": text}))).sections[0].heading == ("Ebb",)
+
+
+def test_the_topic_is_the_first_folder(write: Write) -> None:
+    loaded = load(write({"a.md": "It goes.", "tides/deep/b.md": "It comes."}))
+    assert {each.path: each.topic for each in loaded.documents} == {
+        "a.md": None,
+        "tides/deep/b.md": "tides",
+    }
+
+
+@pytest.mark.parametrize(
+    ("front", "published", "dated_by"),
+    [("", "2031-05-04", "snapshot"), ("---\ndate: 2029-03-04\n---\n", "2029-03-04", "page")],
+)
+def test_a_date_says_whether_it_is_that_of_the_file_or_of_the_whole_source(
+    write: Write, front: str, published: str, dated_by: str
+) -> None:
+    document = the(load(write({"a.md": f"{front}It goes."})))
+    assert (document.published, document.dated_by) == (published, dated_by)
+
+
+def test_a_few_words_are_taken_to_be_in_the_language_of_the_others(write: Write) -> None:
+    german = "Das Wasser steht morgens am höchsten und fällt bis zum Abend wieder ab."
+    loaded = load(write({"a.md": german, "b.md": "Oslo."}))
+    assert {each.language for each in loaded.documents} == {"de"}
+
+
+def test_what_a_site_prints_on_every_page_is_left_out(write: Write) -> None:
+    frame = (
+        "<h2>Useful things</h2><p>Look at our <a href='https://rope.example'>rope</a>.</p>"
+        "<p>And at our boat.</p>"
+    )
+    pages = {
+        f"{number}.html": f"<main><h1>T</h1><p>Day {number} has its own ebb.</p>{frame}</main>"
+        for number in range(6)
+    }
+    documents = load(write(pages)).documents
+    texts = {each.path: each.text for each in documents}
+    assert texts == {f"{number}.html": f"Day {number} has its own ebb." for number in range(6)}
+    assert not any(each.mentions for each in documents)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("404.html", "error page"), ("TEMPLATE_tide.html", "template or demo page")],
+)
+def test_a_rendered_page_that_is_no_content_is_skipped(
+    write: Write, name: str, reason: str
+) -> None:
+    loaded = load(write({name: "<p>Words that nobody should cite.</p>"}))
+    assert [(each.path, each.reason) for each in loaded.skipped] == [(name, reason)]
 
 
 def test_hidden_files_and_links_out_of_the_folder_are_not_read(
@@ -221,3 +316,13 @@ def test_a_name_that_cannot_be_printed_is_a_problem_and_the_rest_is_read(
     loaded = load(folder)
     assert [each.path for each in loaded.documents] == ["good.md"]
     assert [each.path for each in loaded.problems] == [r"two\nlines.md"]
+
+
+def test_the_untitled_page_of_a_folder_is_called_like_the_folder(write: Write) -> None:
+    root = write({"guides/_index.md": "Nets are mended in spring.", "readme.md": "Read on."})
+    titles = {
+        document.path: document.title
+        for loaded in load_folder(Source("atlas", "folder", root))
+        for document in loaded.documents
+    }
+    assert titles == {"guides/_index.md": "guides", "readme.md": "readme"}

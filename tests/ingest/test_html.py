@@ -94,14 +94,14 @@ def test_a_link_that_is_never_closed_loses_and_swallows_nothing() -> None:
     assert [(link.text, link.address) for link in blocks(reading)[0].links] == [("here", "/log")]
 
 
-def test_a_card_around_blocks_is_read_as_its_blocks() -> None:
+def test_a_card_that_leads_to_another_page_is_one_line_and_no_section() -> None:
     reading = read_html('<a href="/pier"><h3>North pier</h3><p>Two gauges.</p></a>')
-    assert only(reading).text == "North pier\nTwo gauges."
+    assert only(reading).text == "North pier: Two gauges."
 
 
-def test_blocks_of_one_line_stay_one_line() -> None:
+def test_a_paragraph_is_one_line_and_code_keeps_its_lines() -> None:
     reading = read_html("<p>A\n   long\tline<br>and its <em>end</em>.</p><pre>one\n  two\n</pre>")
-    assert texts(reading) == ["A long line and its end.", "one two"]
+    assert texts(reading) == ["A long line and its end.", "one\ntwo"]
 
 
 def test_the_main_part_is_the_page_without_what_surrounds_it() -> None:
@@ -364,7 +364,7 @@ def test_a_table_is_read_row_by_row() -> None:
     assert texts(reading) == [
         "Stage | Task | Who",
         "Ebb | Read the gauge | Ann",
-        "Write it down | Ben",
+        "Ebb | Write it down | Ben",
         "Flow | Call the desk Required",
     ]
     assert blocks(reading)[1].links[0].address == "/g"
@@ -400,3 +400,22 @@ def test_every_visible_word_comes_once_and_in_order(elements: list[tuple[str, li
     )
     expected = [word for _, words in numbered for word in words]
     assert " ".join(texts(read_html(f"<body>{markup}</body>"))).split() == expected
+
+
+def test_a_row_of_badges_that_are_links_is_a_menu_and_left_out() -> None:
+    bar = "".join(
+        f'<a href="/{name}"><span class="badge badge-dark national">{name}</span></a> '
+        for name in ("charts", "ropes", "nets")
+    )
+    assert texts(read_html(f"<p>{bar}</p><p>We mend nets.</p>")) == ["We mend nets."]
+    labelled = '<a href="/log">Log</a> <span class="badge badge-warning">Required</span>'
+    assert texts(read_html(f"<p>{labelled}</p>")) == ["Log Required"]
+
+
+def test_marks_that_nobody_sees_part_no_words() -> None:
+    assert texts(read_html("<p>The har\u00adbour\u200bmaster\ufeff.</p>")) == ["The harbourmaster."]
+
+
+def test_code_within_a_sentence_is_not_mended() -> None:
+    reading = read_html("<p>Call <code>gauge.Read is</code> first.It works. then</p>")
+    assert texts(reading)[0].startswith("Call gauge.Read is first")

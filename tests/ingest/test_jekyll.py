@@ -295,7 +295,7 @@ def test_a_page_without_words_of_its_own_is_drawn_from_its_layout(
             "charts.md": page("", title="Chart room", layout="chart-room"),
         }
     )
-    assert the(loaded).text == "Chart room\nDepths\nHow deep the channel is."
+    assert the(loaded).text == "Depths\nHow deep the channel is."
 
 
 def test_a_layout_does_not_replace_the_words_of_a_page(load: Callable[..., Loaded]) -> None:
@@ -553,7 +553,12 @@ def test_pages_that_share_half_their_text_are_two(load: Callable[..., Loaded]) -
 # Dates
 
 
-def git(folder: Path, *arguments: str, date: str = "2031-01-01") -> None:
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""What git calls a folder without files."""
+
+
+def git(folder: Path, *arguments: str, date: str = "2031-01-01") -> str:
+    """Run git; returns what it says."""
     moment = f"{date}T12:00:00+0000"
     identity = {
         "GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@tide.example",
@@ -561,12 +566,13 @@ def git(folder: Path, *arguments: str, date: str = "2031-01-01") -> None:
         "GIT_AUTHOR_DATE": "2020-02-02T12:00:00+0000", "GIT_COMMITTER_DATE": moment,
         "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
     }  # fmt: skip
-    subprocess.run(
+    return subprocess.run(
         ["git", "-C", str(folder), *arguments],
         env={**os.environ, **identity},
         check=True,
         capture_output=True,
-    )
+        text=True,
+    ).stdout.strip()
 
 
 def test_a_page_is_as_old_as_its_last_commit(write: Write, pdf_bytes: Callable[..., bytes]) -> None:
@@ -592,6 +598,61 @@ def test_a_page_is_as_old_as_its_last_commit(write: Write, pdf_bytes: Callable[.
         "log.pdf": "2031-03-04",
         "new.md": "2032-05-06",
     }
+
+
+def test_a_history_that_was_cut_off_dates_no_page(write: Write, tmp_path: Path) -> None:
+    root = write({"_config.yml": CONFIG, "ebb.md": page("It goes.", title="Ebb")})
+    git(root, "init", "--quiet")
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "Begin", date="2031-03-04")
+    write({"flow.md": page("It comes.", title="Flow")})
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "Flow", date="2032-05-06")
+    copy = tmp_path / "copy"
+    git(root, "clone", "--quiet", "--depth", "1", root.as_uri(), str(copy))
+
+    (source,) = named_sources([str(copy)], copy, None).sources
+    dated = {(each.path, each.published, each.dated_by) for each in merged(source).documents}
+    assert dated == {
+        ("ebb.md", "2032-05-06", "snapshot"),
+        ("flow.md", "2032-05-06", "snapshot"),
+    }
+
+
+@pytest.mark.parametrize("told", ["signature", "fetch"])
+def test_no_program_that_a_checkout_names_is_run(write: Write, tmp_path: Path, told: str) -> None:
+    mark = tmp_path / "was-run"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    program.chmod(0o755)
+    root = write({"_config.yml": CONFIG, "ebb.md": page("It goes.", title="Ebb")})
+    git(root, "init", "--quiet")
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "Begin")
+    if told == "signature":
+        git(root, "config", "log.showSignature", "true")
+        git(root, "config", "gpg.program", str(program))
+        commit = (root / ".git" / "HEAD").read_text().split()[1]
+        signed = tmp_path / "commit"
+        signed.write_text(
+            f"tree {EMPTY_TREE}\nauthor A <a@tide.example> 1 +0000\n"
+            "committer A <a@tide.example> 1 +0000\n"
+            "gpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----\n\nBegin\n"
+        )
+        git(root, "hash-object", "-t", "tree", "-w", os.devnull)
+        name = git(root, "hash-object", "-t", "commit", "-w", str(signed))
+        git(root, "update-ref", commit, name)
+    else:
+        git(root, "config", "core.repositoryFormatVersion", "1")
+        git(root, "config", "extensions.partialClone", "origin")
+        git(root, "config", "remote.origin.url", str(tmp_path))
+        git(root, "config", "remote.origin.promisor", "true")
+        git(root, "config", "remote.origin.uploadpack", str(program))
+        tree = git(root, "rev-parse", "HEAD^{tree}")
+        (root / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    (source,) = named_sources([str(root)], root, None).sources
+    merged(source)
+    assert not mark.exists()
 
 
 def test_without_a_repository_a_page_is_as_old_as_its_source(load: Callable[..., Loaded]) -> None:

@@ -100,7 +100,12 @@ def test_an_include_may_stretch_over_several_lines() -> None:
 def test_of_a_figure_only_the_caption_is_words() -> None:
     include = '{% include image.html file="/a.png" caption="The slip at <low> water" alt="slip" %}'
     assert words(render(include)) == "The slip at <low> water"
-    assert render('{% include image.html file="/a.png" %}') == ""
+    assert words(render('{% include image.html file="/a.png" %}')) == ""
+
+
+def test_the_caption_of_a_figure_is_markdown() -> None:
+    include = '{% include image.html file="/a.png" caption="The *old* slip ([map](/map))" %}'
+    assert words(render(include)) == "The old slip ( map )"
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,12 @@ def test_every_heading_has_an_id_and_words_are_neither_lost_nor_added(
         for text, anchor in zip(headings, anchors, strict=True)
     )
     assert len(set(anchors)) == len(anchors)
+
+
+def test_blocks_of_pymdown_are_named_and_pieces_of_other_files_left_out() -> None:
+    text = (
+        '--8<-- "tides.md"\n\n/// details | How a net is mended\n    open: True\n\nWith twine.\n\n'
+        "///\n\n/// note\nIt holds.\n///\n"
+    )
+    words = to_soup(text).get_text(" ", strip=True)
+    assert words == "How a net is mended With twine. Note It holds."

@@ -18,6 +18,7 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 from ingest import pipeline
 from ingest.cache import EmbeddingCache
 from ingest.models import DocumentCounts, IngestReport, Problem
+from ingest.register import Vocabulary
 from ingest.sources import named_sources
 from rag.errors import IndexLocked
 from rag.index import Generation, Store, chunk_sentences
@@ -94,6 +95,7 @@ class Desk:
             [*named.unavailable, *unavailable],
             articles=articles,
             acronyms={"dwl": "dawn water level"},
+            vocabulary=Vocabulary((), {}),
             store=self.store,
             cache=EmbeddingCache(self.directory / "data" / "embeddings.sqlite"),
             embedder=self.model,
@@ -128,7 +130,7 @@ def test_a_first_run_indexes_everything(desk: Desk, write: Write) -> None:
     assert report.generation == desk.index.info.generation == desk.store.current()
     assert report.embedded > 0
     assert desk.paths == ["atlas:ebb.md", "atlas:rope.md"]
-    assert desk.text == f"Ebb\n{EBB}\n{ROPE}"
+    assert desk.text == f"{EBB}\n{ROPE}"
 
 
 def test_the_index_says_when_and_with_what_it_was_built(desk: Desk, write: Write) -> None:

@@ -23,7 +23,9 @@ from rag.models import (
     Evidence,
     Gap,
     IndexedDocument,
+    Mention,
     Part,
+    Resource,
 )
 from rag.retriever import Retriever
 from rag.text import pin
@@ -31,6 +33,7 @@ from rag.text import pin
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONTACT = "desk@aurora.example"
 SITE = "https://aurora.example"
+TOPICS = {"law": "law", "consentlaw": "law", "training": "training"}
 FIRST = "20260101T080000Z-aaaaaaaa"
 SECOND = "20260102T080000Z-bbbbbbbb"
 THIRD = "20260103T080000Z-cccccccc"
@@ -57,6 +60,7 @@ class Shelf:
     chunks: tuple[Chunk, ...] = ()
     gaps: tuple[Gap, ...] = ()
     articles: tuple[Article, ...] = ()
+    resources: tuple[Resource, ...] = ()
     acronyms: dict[str, str] = field(default_factory=dict)
     ask_floor: float = 0.6
     ask_bar: float = 0.9
@@ -83,6 +87,8 @@ def contents(shelf: Shelf, embedder: Embedder | None = None) -> Contents:
         sentence_chunks=np.array([number for number, _ in said], dtype=np.int32),
         sentence_vectors=model.passages([text for _, text in said]),
         gaps=shelf.gaps,
+        resources=shelf.resources,
+        topics=TOPICS,
         articles=shelf.articles,
         ask_articles=np.array([number for number, _ in asks], dtype=np.int32),
         ask_vectors=model.queries([text for _, text in asks]),
@@ -116,6 +122,7 @@ def page(
     site: str | None = SITE,
     kind: str = "page",
     country: str | None = None,
+    topic: str | None = None,
     placeholder: bool = False,
 ) -> tuple[StoredDocument, tuple[Chunk, ...]]:
     """A document, and the one chunk that holds all of its parts (none without parts)."""
@@ -136,8 +143,11 @@ def page(
         published="2026-03-01",
         licence="CC-BY-4.0",
         chunks=1 if parts else 0,
+        country=country,
+        topic=topic,
+        dated_by="snapshot",
     )
-    return StoredDocument(card, '{"payload": true}', country), (chunk,) if parts else ()
+    return StoredDocument(card, '{"payload": true}'), (chunk,) if parts else ()
 
 
 def shelved(*pages: tuple[StoredDocument, tuple[Chunk, ...]]) -> Shelf:
@@ -223,6 +233,30 @@ COURSES = Gap(
 )  # fmt: skip
 
 
+def mention(path: str, label: str | None, country: str | None, topic: str | None) -> Mention:
+    """A place that links the resource it is put into."""
+    name = path.rsplit("/", 1)[-1].removesuffix(".md")
+    return Mention(
+        source="aurora", path=path, title=name.capitalize(), section=("Reading",),
+        url=f"{SITE}/{name}#reading", anchor="reading", page=None, text="Code of consent",
+        address="https://codes.example/consent", place="entry",
+        label=label, country=country, topic=topic,
+    )  # fmt: skip
+
+
+CODE = Resource(
+    "code", "Code of consent", "https://codes.example/consent", "standard",
+    (
+        mention("pages/consent.md", "required", None, "law"),
+        mention("pages/estonia.md", None, "EE", None),
+        mention("pages/training.md", "informational", None, "training"),
+    ),
+)  # fmt: skip
+TOOLKIT = Resource(
+    "toolkit", "Toolkit of stewards", None, "tool", (mention("pages/sharing.md", None, None, None),)
+)
+
+
 def _storage_chunk() -> Chunk:
     """What ingest makes of an article whose sources are not indexed."""
     return Chunk(
@@ -249,6 +283,7 @@ def framework() -> Shelf:
             "pages/consent.md",
             "Consent",
             Part(f"{WITHDRAW} {COPIES}", ("Withdrawal",), "withdrawal", label="informational"),
+            topic="law",
         ),
         page("pages/estonia.md", "Estonia", Part(ESTONIA, ("Node",), "node"), country="EE"),
         page("pages/training.md", "Training", Part(TRAINERS, ("Meetings",), "meetings")),
@@ -268,6 +303,7 @@ def framework() -> Shelf:
         documents=(*pages.documents, *cards),
         chunks=(*pages.chunks, _storage_chunk()),
         gaps=(PORTUGAL, COURSES),
+        resources=(CODE, TOOLKIT),
         articles=(SHARE, APPLY, STORAGE),
         acronyms={"dac": "data access committee", "spe": "secure processing environment"},
     )

@@ -158,3 +158,29 @@ def test_without_gaps_everything_is_written() -> None:
 def test_any_text_can_be_checked(text: str) -> None:
     for refusal in (unsafe(text), unclear(text), not_written_yet(text, "en", GAPS, [text])):
         assert refusal is None or refusal.message
+
+
+def test_a_country_without_a_page_is_said_to_have_none() -> None:
+    missing = Gap(
+        "country_page",
+        "aurora:nations.md",
+        "aurora",
+        "nations.md",
+        "Nations",
+        (),
+        "https://x",
+        "PL",
+    )
+    refusal = not_written_yet("What does Poland offer?", "en", (*GAPS, missing), [])
+    assert refusal is not None
+    assert (refusal.message, refusal.gap) == ("not_written_yet_country", missing)
+    assert not_written_yet("What is on the page Nations?", "en", (missing,), []) is None
+    aside = "I work in Poland; which agreement must our laboratory sign to share reads?"
+    assert not_written_yet(aside, "en", (missing,), []) is None
+    written = ["Poland offers a node and a helpdesk."]
+    assert not_written_yet("Is there a node in Poland?", "en", (missing,), written) is None
+
+
+def test_a_country_page_that_lists_nothing_still_answers() -> None:
+    silent = Gap("country", "aurora:be.md", "aurora", "be.md", "Belgium", (), "https://x/be", "BE")
+    assert not_written_yet("What does Belgium offer?", "en", (silent,), []) is None

@@ -8,6 +8,7 @@
 const MAX_CHARS = 4000; // of a turn, and MAX_TURNS of history: both set by the API
 const MAX_TURNS = 20;
 
+const DATED = { page: "Last changed ", snapshot: "As of " };
 const LABELS = { required: "Required", recommended: "Recommended", informational: "Informational" };
 const ABSTENTIONS = {
   no_evidence: "No answer found in the sources",
@@ -240,9 +241,10 @@ function placeOf({ title, section: path, page }) {
   return page ? `${place}, page ${page}` : place;
 }
 
-function originOf({ published, version, doi, licence }) {
+function originOf({ published, dated_by: datedBy, older, version, doi, licence }) {
   const facts = [
-    published && ["Published ", dateOf(published)],
+    older && ["Older page, no longer in the site's menus"],
+    published && [DATED[datedBy] ?? "Published ", dateOf(published)],
     version && [`Version ${version}`],
     doi && ["DOI ", link(doi, `https://doi.org/${doi}`)],
     licence && [`Licence ${licence}`],
