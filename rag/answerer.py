@@ -46,6 +46,8 @@ _SHARED = 0.1
 _BEHIND = 0.01
 """What a sentence loses for each rank of its passage, in cosine."""
 _FOOTNOTE = re.compile(r"\s?\[\d{1,3}\]")
+_ITEM_MARK = re.compile(r"^[-–•*]\s+")
+"""What begins an item of a list, and says nothing outside it."""
 _MARGIN = 0.02
 """How much nearer the best article must be than the next one to answer."""
 _WEAK_BELOW = 1.0
@@ -104,7 +106,8 @@ class _Candidate:
             return self.sentence.part.text
         alone = word_count(self.sentence.text) >= _ALONE
         heading = (self.sentence.part.section or (self.chunk.title,))[-1]
-        text = self.sentence.text if alone else f"{heading}: {self.sentence.text}"
+        said = _ITEM_MARK.sub("", self.sentence.text)
+        text = said if alone else f"{heading}: {said}"
         # A footnote of the source's own would be read as one of ours.
         return _FOOTNOTE.sub("", text)
 
