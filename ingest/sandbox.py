@@ -26,7 +26,8 @@ import psutil
 from pydantic import ValidationError
 
 from ingest.loaders.folder import fill_languages, join_files, shown_path
-from ingest.loaders.jekyll import CONFIG, join_pages
+from ingest.loaders.jekyll import CONFIG
+from ingest.loaders.outline import join_pages
 from ingest.models import Loaded, Problem, Source
 from ingest.worker import ORDER, REPLY, Opened, Order, Reply
 

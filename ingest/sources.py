@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ingest.loaders.articles import ARTICLES
-from ingest.loaders.jekyll import git_log, is_jekyll, site_address
+from ingest.loaders.history import git_log
+from ingest.loaders.jekyll import is_jekyll, site_address
 from ingest.models import Problem, Source
 from rag.errors import SourceUnavailable, UnreadableDocument
 

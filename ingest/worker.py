@@ -21,7 +21,8 @@ from typing import BinaryIO
 from pydantic import TypeAdapter
 
 from ingest.loaders.folder import FolderReader
-from ingest.loaders.jekyll import JekyllReader, Outline
+from ingest.loaders.jekyll import JekyllReader
+from ingest.loaders.outline import Outline
 from ingest.models import Loaded, Problem, Source
 
 _PR_SET_PDEATHSIG = 1

@@ -8,24 +8,31 @@ drawn from the front matter of others, and some pages live in their layout.
 from __future__ import annotations
 
 import fnmatch
-import os
 import re
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote
 
 import yaml
 from bs4 import Tag
 
 from ingest.loaders.folder import fill_languages, read_file, shown_path
+from ingest.loaders.history import GIT, git_dates
 from ingest.loaders.html import main_part, parse_html, read_sections
 from ingest.loaders.liquid import Site
 from ingest.loaders.markdown import to_soup
 from ingest.loaders.office import OFFICE_SUFFIXES
+from ingest.loaders.outline import (
+    HOME,
+    Outline,
+    join_pages,
+    menus_of,
+    sidebars_of,
+    site_path,
+    topics_of,
+)
 from ingest.loaders.pages import DEMO, NO_TEXT, no_content, no_content_by_name, own_blocks
 from ingest.loaders.textfile import given_date, given_title, read_text_file, split_front_matter
 from ingest.models import (
@@ -37,43 +44,15 @@ from ingest.models import (
     Source,
     fingerprint,
 )
-from ingest.register import mentions_of
 from rag.errors import UnreadableDocument
 from rag.models import DatedBy
 from rag.text import fold
 
-_SAME_TEXT = 0.97
-"""Share of five-word runs from which two pages count as one (DESIGN 3)."""
-_COMPARED = 150
-"""Five-word runs from which on pages are compared; short lists of links look alike."""
-_COMPARED_AT_MOST = 100_000
-"""Words up to which pages are compared: a whole book is no copy of a page."""
 CONFIG = "_config.yml"
 _MAX_CONFIG = 1_000_000
-_GIT = ".git"
-_GIT_SECONDS = 25
-"""Less than the limit of a file, so that a long history costs the dates and no more."""
 _PAGES = (".md", ".markdown", ".html", ".htm")
 _SUFFIXES = (*_PAGES, ".pdf", *OFFICE_SUFFIXES)
-_EVERYWHERE = ("topnav", "footer")
-"""Data files of the theme whose links stand on every page."""
-_HOME = "/"
-_ANY_SITE = "https://site.invalid"
-"""Stands in for the site's own address while its links are resolved."""
-
 Announce = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Outline:
-    """What of a site concerns all of its pages; known once it is opened."""
-
-    addresses: Mapping[str, str] = field(default_factory=dict)
-    """Path of each page to its address on the site."""
-    menus: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Name of each menu to the addresses it links."""
-    drawn: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Path of each page to the menus drawn beside it, those of every page left out."""
 
 
 @dataclass(frozen=True)
@@ -197,8 +176,8 @@ class JekyllReader:
         excluded = self._config.get("exclude") or ()
         self._excluded = tuple(str(name).rstrip("/") for name in excluded)
         self._data = _data(self._root, announce, leave_out)
-        announce(_GIT)
-        self._dates = {} if _GIT in leave_out else _git_dates(self._root)
+        announce(GIT)
+        self._dates = {} if GIT in leave_out else git_dates(self._root)
         self._files = {
             shown_path(path.relative_to(self._root)): path for path in _content_files(self._root)
         }
@@ -215,10 +194,10 @@ class JekyllReader:
                 self._failed[path] = loaded
         seen = [self._seen(page) for page in self._pages.values()]
         self.site = Site(self._data, seen, self._config)
-        self._topics = _menu_topics(self._data)
+        self._topics = topics_of(self._data)
         self.outline = Outline(
             {page.path: page.address for page in self._pages.values()},
-            _menus(self._data),
+            menus_of(self._data),
             {page.path: self._menus_beside(page) for page in self._pages.values()},
         )
 
@@ -308,7 +287,7 @@ class JekyllReader:
 
     def _menus_beside(self, page: _Page) -> tuple[str, ...]:
         """The menus drawn on a page: its front matter names them, under whatever key."""
-        sidebars = _sidebars(self._data)
+        sidebars = sidebars_of(self._data)
         named = (value for value in page.front.values() if isinstance(value, str))
         return tuple(dict.fromkeys(name for name in named if name in sidebars))
 
@@ -318,8 +297,8 @@ class JekyllReader:
         The folder comes first, as an editor puts a page into one folder and a
         menu may list the pages of one topic as if each were its own.
         """
-        address = _site_path(page.address)
-        if address == _HOME:
+        address = site_path(page.address)
+        if address == HOME:
             return "Home"
         folder = self._folder_topic(page.path)
         if folder:
@@ -437,138 +416,6 @@ class JekyllReader:
         )
 
 
-def join_pages(read: Sequence[Loaded], outline: Outline, source: Source) -> list[Loaded]:
-    """Settle what the pages of a site say of one another.
-
-    A page sharing at least 97 % of its text with another is reported as its
-    duplicate and gives it its address; a page that no chain of links leads to
-    from the home page or a menu is marked as older; a page or file that is
-    filed under nothing has the topic of the first page that links it.
-    """
-    documents = [document for loaded in read for document in loaded.documents]
-    pages = [document for document in documents if document.path in outline.addresses]
-    links = {page.path: _site_links(page, outline.addresses[page.path], source) for page in pages}
-    duplicates = _duplicates(pages, outline)
-    by_path = {page.path: page for page in pages}
-    aliases: dict[str, list[Document]] = {}
-    for copy, original in duplicates.items():
-        aliases.setdefault(original, []).append(by_path[copy])
-    reached = _reached(outline, links)
-    joined = []
-    for loaded in read:
-        kept: list[Document] = []
-        skipped = list(loaded.skipped)
-        for document in loaded.documents:
-            kept_instead = duplicates.get(document.path)
-            if kept_instead:
-                skipped.append(Skipped(document.path, f"duplicate of {kept_instead}"))
-            else:
-                filed = _filed(document, pages, links, source)
-                kept.append(_joined(filed, aliases.get(document.path, []), reached, source))
-        joined.append(replace(loaded, documents=kept, skipped=skipped))
-    return joined
-
-
-def _joined(
-    document: Document, copies: list[Document], reached: frozenset[str] | None, source: Source
-) -> Document:
-    """A document with what its copies add: their addresses and what they link."""
-    every = (document, *(replace(copy, topic=document.topic) for copy in copies))
-    aliases = tuple(copy.url for copy in copies if copy.url)
-    # A file has no place in menus, and is as old as the page that links it.
-    pages = reached is not None and document.kind != "pdf"
-    older = pages and not any(each.path in (reached or ()) for each in every)
-    mentions = tuple(mention for each in every for mention in mentions_of(each, source.address))
-    return replace(
-        document,
-        aliases=aliases,
-        older=older,
-        mentions=mentions,
-        sha256=fingerprint(document.sha256, aliases, older, mentions),
-    )
-
-
-def _filed(
-    document: Document, pages: list[Document], links: Mapping[str, frozenset[str]], source: Source
-) -> Document:
-    """A document filed under nothing, under the topic of the first page that links it."""
-    if document.topic:
-        return document
-    address = _site_path((document.url or "").removeprefix(source.address or ""))
-    linking = (page.topic for page in pages if page.topic and address in links[page.path])
-    topic = next(linking, None)
-    return replace(document, topic=topic, sha256=fingerprint(document.sha256, topic))
-
-
-def _reached(outline: Outline, links: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
-    """The pages a reader comes to by following links; None where a site has no menus to tell."""
-    if not any(outline.menus.values()):
-        return None
-    by_address: dict[str, list[str]] = {}
-    for path, address in outline.addresses.items():
-        by_address.setdefault(_site_path(address), []).append(path)
-    waiting = [_HOME]
-    for name in _EVERYWHERE:
-        waiting += outline.menus.get(name, ())
-    reached: set[str] = set()
-    while waiting:
-        for path in by_address.pop(waiting.pop(), ()):
-            reached.add(path)
-            waiting += links.get(path, ())
-            for name in outline.drawn.get(path, ()):
-                waiting += outline.menus.get(name, ())
-    return frozenset(reached)
-
-
-def _site_links(page: Document, address: str, source: Source) -> frozenset[str]:
-    """What a page links on its own site."""
-    own = f"{source.address}/" if source.address else None
-    found: set[str] = set()
-    for section in page.sections:
-        for link in (link for block in section.blocks for link in block.links):
-            target = link.address
-            if own and f"{target}/".startswith(own):
-                target = "/" + target.removeprefix(own)
-            # Not every href is an address.
-            with suppress(ValueError):
-                resolved = urljoin(_ANY_SITE + address, target)
-                if resolved.startswith(f"{_ANY_SITE}/"):
-                    found.add(_site_path(resolved))
-    return frozenset(found)
-
-
-def _site_path(address: str) -> str:
-    """The one form in which addresses of a site are compared."""
-    path = unquote(urlsplit(address).path).strip("/").removesuffix(".html")
-    return "/" + ("" if path == "index" else path)
-
-
-def _duplicates(pages: Sequence[Document], outline: Outline) -> dict[str, str]:
-    """Pages that say the same as another: path to the path of the one kept."""
-    linked = {
-        address for name, menu in outline.menus.items() if name != "footer" for address in menu
-    }
-
-    def rank(page: Document) -> tuple[bool, str]:
-        return (_site_path(outline.addresses[page.path]) not in linked, page.path)
-
-    by_rank = sorted(pages, key=rank)
-    shingles = {page.path: _shingles(page.text) for page in by_rank if not page.placeholder}
-    found: dict[str, str] = {}
-    for index, keep in enumerate(by_rank):
-        mine = shingles.get(keep.path)
-        if not mine or keep.path in found:
-            continue
-        for other in by_rank[index + 1 :]:
-            theirs = shingles.get(other.path)
-            if not theirs or other.path in found:
-                continue
-            least = _SAME_TEXT * len(theirs)
-            if len(theirs) >= _COMPARED and len(mine) >= least and len(mine & theirs) >= least:
-                found[other.path] = keep.path
-    return found
-
-
 def _language(code: object) -> str:
     """ISO 639-1 of a code that may name a region too; empty where none is given."""
     return code[:2].lower() if isinstance(code, str) else ""
@@ -579,13 +426,6 @@ def _country(code: object) -> str | None:
     if code is False:
         return "NO"
     return str(code).upper() if code else None
-
-
-def _shingles(text: str) -> frozenset[str]:
-    words = text.lower().split()
-    if len(words) > _COMPARED_AT_MOST:
-        return frozenset()
-    return frozenset(" ".join(words[i : i + 5]) for i in range(len(words) - 4))
 
 
 def _data(root: Path, announce: Announce, leave_out: frozenset[str]) -> dict[str, Any]:
@@ -608,102 +448,7 @@ def _data(root: Path, announce: Announce, leave_out: frozenset[str]) -> dict[str
     return data
 
 
-def _sidebars(data: Mapping[str, Any]) -> dict[str, Any]:
-    sidebars = data.get("sidebars")
-    return sidebars if isinstance(sidebars, dict) else {}
-
-
-def _menus(data: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The addresses that each menu of the site links."""
-    menus = {name: data.get(name) for name in _EVERYWHERE} | _sidebars(data)
-    return {name: tuple(dict.fromkeys(_urls(menu))) for name, menu in menus.items()}
-
-
-def _urls(menu: Any) -> Iterator[str]:
-    """Every address of the site in a menu, however it is nested."""
-    for _, entry in _entries(menu, lambda node: list(node.values())):
-        url = entry.get("url")
-        if isinstance(url, str) and "//" not in url:
-            yield _site_path(url.strip())
-
-
-def _menu_topics(data: Mapping[str, Any]) -> dict[str, dict[str, list[tuple[int, str]]]]:
-    """For each sidebar: address to depth and title of the top entries that hold it."""
-    topics: dict[str, dict[str, list[tuple[int, str]]]] = {}
-    for name, sidebar in _sidebars(data).items():
-        found = topics.setdefault(name, {})
-        for _, top in _entries(sidebar.get("subitems") if isinstance(sidebar, dict) else None):
-            if not isinstance(top.get("title"), str):
-                continue
-            for depth, entry in _entries(top, lambda node: node.get("subitems")):
-                url = entry.get("url")
-                if isinstance(url, str) and "//" not in url:
-                    found.setdefault(_site_path(url.strip()), []).append(
-                        (depth, fold(top["title"]))
-                    )
-    return topics
-
-
-def _entries(
-    node: Any, below: Callable[[dict[str, Any]], Any] = lambda _: None
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The entries of a menu with their depth, each once: an alias in YAML may hold itself."""
-    seen: set[int] = set()
-    waiting = [(0, node)]
-    while waiting:
-        depth, current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        if isinstance(current, dict):
-            yield depth, current
-            waiting.append((depth + 1, below(current)))
-        elif isinstance(current, list):
-            waiting += [(depth, value) for value in reversed(current)]
-
-
 def _spoken(name: str) -> str:
     """A type or folder as a reader would write it: as the theme prints it above the title."""
     words = fold(re.sub(r"[-_]+", " ", name))
     return words[:1].upper() + words[1:]
-
-
-def _git_dates(root: Path) -> dict[str, str]:
-    """The date of the last change of every file, where there is a repository.
-
-    Where the history was cut off (``git clone --depth``), its first commit
-    holds all files, and tells the date of none.
-    """
-    listing = git_log(root, "--format=%x00%cs %H", "--name-only", "--no-renames", "-z")
-    shallow = root / _GIT / "shallow"
-    cut_off = shallow.read_text(encoding="ascii").split() if shallow.is_file() else []
-    dates: dict[str, str] = {}
-    date = ""
-    for piece in listing.split("\0"):
-        entry = piece.strip("\n")
-        if commit := re.fullmatch(r"(\d{4}-\d\d-\d\d) ([0-9a-f]{40,64})", entry):
-            date = "" if commit[2] in cut_off else commit[1]
-        elif entry:
-            dates.setdefault(entry, date)
-    return dates
-
-
-def git_log(root: Path, *options: str) -> str:
-    """What ``git log`` tells of a checkout; empty where there is no repository, or a broken one.
-
-    A checkout may name programs in its configuration, to check signatures or
-    to fetch what is missing; none of them is run.
-    """
-    if not (root / _GIT).exists():
-        return ""
-    try:
-        return subprocess.run(  # noqa: S603
-            ["git", "-c", "log.showSignature=false", "-C", str(root), "log", *options],  # noqa: S607
-            capture_output=True,
-            text=True,
-            timeout=_GIT_SECONDS,
-            check=True,
-            env={**os.environ, "GIT_ALLOW_PROTOCOL": "none"},
-        ).stdout
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return ""

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ingest.loaders.jekyll import JekyllReader, join_pages, load_jekyll, site_address
+from ingest.loaders.jekyll import JekyllReader, load_jekyll, site_address
+from ingest.loaders.outline import join_pages
 from ingest.models import Document, Source
 
 Write = Callable[..., Path]
