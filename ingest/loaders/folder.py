@@ -15,7 +15,6 @@ from ingest.loaders.html import Reading, parse_html, read_page, read_sections, w
 from ingest.loaders.markdown import to_soup
 from ingest.loaders.office import OFFICE_SUFFIXES, read_office
 from ingest.loaders.pages import NO_TEXT, no_content, no_content_by_name, own_blocks
-from ingest.loaders.pdf import read_pdf
 from ingest.loaders.textfile import given_date, given_title, read_text_file, split_front_matter
 from ingest.models import Document, Loaded, Problem, Section, Skipped, Source, fingerprint
 from ingest.register import mentions_of
@@ -179,6 +178,9 @@ def read_file(
         date: ISO date of its last change, where that is known.
     """
     if path.suffix.lower() == ".pdf":
+        # A third of what a worker loads to start, and most sources hold no PDF.
+        from ingest.loaders.pdf import read_pdf
+
         loaded = read_pdf(path, relative, source, url, published=date or source.published)
         return replace(loaded, documents=[_dated(each, date) for each in loaded.documents])
     try:
