@@ -134,9 +134,10 @@ def chunk_sentences(chunk: Chunk) -> list[Sentence]:
     found: list[Sentence] = []
     for part in chunk.parts:
         if part.item is not None:
-            # The row, and the condition below it where it is told.
-            lines = part.text.splitlines()[: 2 if _is_conditional(part.item) else 1]
-            found.append(Sentence(told(part.item), part, " ".join(lines)))
+            # The row, and the condition below it, where it has one.
+            row, *below = part.text.splitlines()
+            said = [line for line in below[:1] if line == part.item.condition]
+            found.append(Sentence(told(part.item), part, " ".join([row, *said])))
             continue
         found += [
             Sentence(text, part, text)
@@ -150,10 +151,6 @@ _NO_CONDITION = ("", "na", "n/a", "n.a.", "none", "-", "–", "—")
 """What the column of conditions says of an item that has none."""
 
 
-def _is_conditional(item: DataItem) -> bool:
-    return item.condition.lower() not in _NO_CONDITION
-
-
 def told(item: DataItem) -> str:
     """One item of a metadata model in words: what is asked of it, then what it is."""
     place = f"{item.of_class}, {item.scope}" if item.scope else item.of_class
@@ -161,7 +158,7 @@ def told(item: DataItem) -> str:
     said = [f"{item.name} ({place}): {', '.join(fact for fact in facts if fact)}"]
     if item.definition:
         said.append(item.definition)
-    if _is_conditional(item):
+    if item.condition.lower() not in _NO_CONDITION:
         said.append(f"Condition: {item.condition}")
     if item.review == "for review":
         said.append("Newly added, still for review")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -54,13 +54,6 @@ def folder_files(path: Path) -> list[Path]:
         and not each.is_symlink()
         and not any(part.startswith(".") for part in each.relative_to(path).parts)
     ]
-
-
-def load_folder(source: Source) -> Iterator[Loaded]:
-    """Read every file in this process, one `Loaded` each."""
-    reader = FolderReader(source)
-    read = fill_languages([reader.read(path) for path in reader.paths])
-    yield from join_files(read, source)
 
 
 class FolderReader:

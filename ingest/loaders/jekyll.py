@@ -18,7 +18,7 @@ from urllib.parse import quote
 import yaml
 from bs4 import Tag
 
-from ingest.loaders.folder import fill_languages, read_file, shown_path
+from ingest.loaders.folder import read_file, shown_path
 from ingest.loaders.history import GIT, git_dates
 from ingest.loaders.html import main_part, parse_html, read_sections
 from ingest.loaders.liquid import Site
@@ -27,7 +27,6 @@ from ingest.loaders.office import OFFICE_SUFFIXES
 from ingest.loaders.outline import (
     HOME,
     Outline,
-    join_pages,
     menus_of,
     sidebars_of,
     site_path,
@@ -87,13 +86,6 @@ def site_address(path: Path) -> str | None:
         return None
     below = below.strip("/") if isinstance(below, str) else ""
     return f"{url.rstrip('/')}/{below}".rstrip("/")
-
-
-def load_jekyll(source: Source) -> Iterator[Loaded]:
-    """Read a checkout in this process, one `Loaded` a file."""
-    reader = JekyllReader(source)
-    read = fill_languages([reader.read(path) for path in reader.paths])
-    yield from join_pages(read, reader.outline, source)
 
 
 def count_files(path: Path) -> int:

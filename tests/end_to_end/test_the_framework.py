@@ -13,11 +13,11 @@ from urllib.parse import unquote
 
 import pytest
 from bs4 import BeautifulSoup
+from reading import load_jekyll
 
 from eval.metrics import found_at, recall_at
 from eval.questions import read_questions
 from ingest.boilerplate import is_boilerplate
-from ingest.loaders.jekyll import load_jekyll
 from ingest.models import Document, Loaded
 from ingest.sources import named_sources
 from rag.answerer import Answerer

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from reading import load_folder
 
-from ingest.loaders.folder import folder_files, load_folder
+from ingest.loaders.folder import folder_files
 from ingest.models import Document, Loaded, Source
 
 Write = Callable[..., Path]

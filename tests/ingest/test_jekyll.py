@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from reading import load_jekyll
 
-from ingest.loaders.jekyll import count_files, is_jekyll, load_jekyll, site_address
+from ingest.loaders.jekyll import count_files, is_jekyll, site_address
 from ingest.models import Document, Loaded, Source
 from ingest.sources import named_sources
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reading import load_jekyll
 
-from ingest.loaders.jekyll import JekyllReader, load_jekyll, site_address
+from ingest.loaders.jekyll import JekyllReader, site_address
 from ingest.loaders.outline import join_pages
 from ingest.models import Document, Source
 

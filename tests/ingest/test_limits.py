@@ -420,7 +420,7 @@ def test_a_worker_starts_without_the_models(root: Path) -> None:
 
 
 def test_a_source_read_in_a_process_is_the_source_read_here(tidewatch: Path) -> None:
-    from ingest.loaders.jekyll import load_jekyll
+    from reading import load_jekyll
 
     source = Source(
         "tidewatch", "jekyll", tidewatch, "https://tide.example", published="2031-05-04"

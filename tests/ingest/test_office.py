@@ -13,9 +13,8 @@ import pytest
 # By name, as tests are no package.
 sys.path.insert(0, str(Path(__file__).parent))
 from bombs import docx, epub, odt, package, paragraph
+from reading import load_folder, load_jekyll
 
-from ingest.loaders.folder import load_folder
-from ingest.loaders.jekyll import load_jekyll
 from ingest.models import Document, Loaded, Source
 
 Write = Callable[..., Path]
