@@ -141,6 +141,9 @@ class CitationOut(_Reply):
     licence: str | None
     dated_by: Literal["page", "snapshot"] | None
     older: bool
+    deliverable: str | None
+    concept_doi: str | None
+    superseded_by: str | None
 
 
 class ItemOut(_Reply):
@@ -249,6 +252,32 @@ class SearchOut(_Reply):
     passages: list[PassageOut]
 
 
+class RelatedOut(_Reply):
+    """Something a record says it has to do with."""
+
+    relation: str
+    identifier: str
+    scheme: str
+
+
+class RecordOut(_Reply):
+    """A version of a record in a repository, as it describes itself."""
+
+    record_id: str
+    concept_id: str
+    title: str
+    url: str
+    access: Literal["open", "restricted", "embargoed"]
+    doi: str | None
+    concept_doi: str | None
+    deliverable: str | None
+    version: str | None
+    published: str | None
+    licence: str | None
+    creators: list[str]
+    related: list[RelatedOut]
+
+
 class DocumentOut(_Reply):
     """An indexed document."""
 
@@ -270,6 +299,8 @@ class DocumentOut(_Reply):
     dated_by: Literal["page", "snapshot"] | None
     older: bool
     aliases: list[str]
+    record: RecordOut | None
+    superseded_by: str | None
 
     @classmethod
     def of(cls, document: IndexedDocument) -> DocumentOut:

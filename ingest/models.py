@@ -7,9 +7,49 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rag.models import DataItem, DatedBy, Mention
+from rag.models import DataItem, DatedBy, Mention, Record
 
-SourceKind = Literal["articles", "jekyll", "folder", "file"]
+SourceKind = Literal["articles", "jekyll", "folder", "file", "site", "zenodo"]
+RemoteKind = Literal["jekyll", "site", "zenodo"]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A source that has to be fetched before it can be read."""
+
+    name: str
+    kind: RemoteKind
+    address: str
+    """Of the repository, the site, the record, community or search; a DOI too."""
+    licence: str | None = None
+    """For what does not name its own."""
+    language: str | None = None
+    """ISO 639-1, for what does not say; None: detected."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was fetched, with what is known of it beside its bytes."""
+
+    path: str
+    """Under which it is known in its source; its suffix tells the type."""
+    file: Path
+    url: str | None
+    title: str | None = None
+    """None: the file says itself."""
+    language: str | None = None
+    published: str | None = None
+    dated_by: DatedBy | None = None
+    licence: str | None = None
+    record: Record | None = None
+
+
+@dataclass(frozen=True)
+class Menus:
+    """How the pages of a crawled site lead to one another."""
+
+    links: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """For each path of a page: the addresses that menus, header and footer link on it."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +64,12 @@ class Source:
     licence: str | None = None
     published: str | None = None
     """ISO date for documents that carry none of their own."""
+    language: str | None = None
+    """ISO 639-1 for documents that do not name theirs; None: detected."""
+    files: tuple[SourceFile, ...] | None = None
+    """What was fetched of a site or record; None: `path` is walked."""
+    menus: Menus = Menus()
+    """Of a site."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +147,10 @@ class Document:
     """Addresses of pages that say the same, and are not indexed beside it."""
     mentions: tuple[Mention, ...] = ()
     """What the page links or labels, its aliases' mentions included."""
+    record: Record | None = None
+    """The record that it is a file of."""
+    superseded_by: str | None = None
+    """Address of a newer document that replaces it."""
 
     @property
     def text(self) -> str:
@@ -152,6 +202,19 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """A remote source as it is now, ready to be read."""
+
+    source: Source
+    skipped: tuple[Skipped, ...] = ()
+    """Left out on purpose: restricted, not a document, closed to robots."""
+    problems: tuple[Problem, ...] = ()
+    """Parts that could not be had: paths of the source's files, or of folders, with a slash."""
+    records: tuple[Record, ...] = ()
+    """The versions that were found, whether their files could be had or not."""
+
+
+@dataclass(frozen=True)
 class DocumentCounts:
     """How many documents of each fate."""
 
@@ -174,5 +237,11 @@ class IngestReport:
     embedding_seconds: float
     """Of `seconds`, those that the model took."""
     seconds: float
+    added: tuple[str, ...] = ()
+    """Ids of documents, like the two below."""
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    """Sources of which the index holds an older state than they may have."""
     skipped: tuple[Skipped, ...] = ()
     problems: tuple[Problem, ...] = ()

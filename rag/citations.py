@@ -128,4 +128,7 @@ def _dated(citation: Citation, document: IndexedDocument | None) -> Citation:
         licence=document.licence,
         dated_by=document.dated_by,
         older=document.older,
+        deliverable=document.record.deliverable if document.record else None,
+        concept_doi=document.record.concept_doi if document.record else None,
+        superseded_by=document.superseded_by,
     )

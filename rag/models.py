@@ -47,6 +47,44 @@ class DataItem:
 
 
 @dataclass(frozen=True)
+class Related:
+    """Something a record says it has to do with."""
+
+    relation: str
+    """In camel case, as DataCite names it: ``isNewVersionOf``, ``references``."""
+    identifier: str
+    scheme: str
+    """``doi``, ``url``; empty where the record does not say."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One version of a record in a repository such as Zenodo, as it describes itself."""
+
+    record_id: str
+    concept_id: str
+    """What all versions share."""
+    title: str
+    url: str
+    """Landing page of this version."""
+    access: Literal["open", "restricted", "embargoed"]
+    doi: str | None
+    """Of this version; bare."""
+    concept_doi: str | None = None
+    """Of all versions; leads to the newest."""
+    deliverable: str | None = None
+    """The number people ask for: ``B1MG D6.7``."""
+    version: str | None = None
+    """As its authors call it: ``v2``."""
+    published: str | None = None
+    """``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``."""
+    licence: str | None = None
+    """Id in lower case; None: unknown, which does not mean free."""
+    creators: tuple[str, ...] = ()
+    related: tuple[Related, ...] = ()
+
+
+@dataclass(frozen=True)
 class Part:
     """A piece of a chunk that stands under one heading, or on one page.
 
@@ -190,6 +228,12 @@ class Citation:
     """Whether `published` is the page's own date or that of the source as a whole."""
     older: bool = False
     """The page has left the menus of its site and still answers."""
+    deliverable: str | None = None
+    """Number of the deliverable: ``B1MG D6.7``."""
+    concept_doi: str | None = None
+    """DOI of all versions of the document."""
+    superseded_by: str | None = None
+    """Address of a newer document that replaces the cited one."""
 
 
 @dataclass(frozen=True)
@@ -273,6 +317,10 @@ class IndexedDocument:
     dated_by: DatedBy | None = None
     older: bool = False
     aliases: tuple[str, ...] = ()
+    record: Record | None = None
+    """The record that the document is a file of."""
+    superseded_by: str | None = None
+    """Address of a newer document that replaces it."""
 
 
 @dataclass(frozen=True)

@@ -241,8 +241,10 @@ function placeOf({ title, section: path, page }) {
   return page ? `${place}, page ${page}` : place;
 }
 
-function originOf({ published, dated_by: datedBy, older, version, doi, licence }) {
+function originOf(citation) {
+  const { published, dated_by: datedBy, older, version, doi, licence } = citation;
   const facts = [
+    citation.superseded_by && ["Replaced by a ", link("newer document", citation.superseded_by)],
     older && ["Older page, no longer in the site's menus"],
     published && [DATED[datedBy] ?? "Published ", dateOf(published)],
     version && [`Version ${version}`],
