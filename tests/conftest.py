@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -48,6 +50,24 @@ def rendered() -> Path:
     if not path.is_dir():
         pytest.skip("the corpora beside the project are absent")
     return path
+
+
+@pytest.fixture(scope="session")
+def pdf_bytes() -> Callable[..., bytes]:
+    """A PDF file with a page for each text."""
+
+    def make(pages: Sequence[str], title: str = "") -> bytes:
+        document = FPDF()
+        if title:
+            document.set_title(title)
+        for text in pages:
+            document.add_page()
+            if text:
+                document.set_font("Helvetica", size=12)
+                document.multi_cell(0, 8, text)
+        return bytes(document.output())
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
-"""What the tests of ingest share: folders and PDF files written in a line."""
+"""What the tests of ingest share: folders written in a line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fpdf import FPDF
 
 from ingest import pipeline
 
@@ -28,24 +27,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return write_files
-
-
-@pytest.fixture(scope="session")
-def pdf_bytes() -> Callable[..., bytes]:
-    """A PDF file with a page for each text."""
-
-    def make(pages: Sequence[str], title: str = "") -> bytes:
-        document = FPDF()
-        if title:
-            document.set_title(title)
-        for text in pages:
-            document.add_page()
-            if text:
-                document.set_font("Helvetica", size=12)
-                document.multi_cell(0, 8, text)
-        return bytes(document.output())
-
-    return make
 
 
 @pytest.fixture(scope="session")
