@@ -22,6 +22,8 @@ class LiveIndex:
         self._build = build
         self._lock = threading.Lock()
         self._answerer: Answerer | None = None
+        self._retired: Answerer | None = None
+        """Of the generation before; questions that were being answered may still read it."""
 
     def answerer(self) -> Answerer:
         """Return the answerer of the current generation.
@@ -40,10 +42,13 @@ class LiveIndex:
             if serving is not None and serving.generation.info.generation == current:
                 return serving
             try:
-                self._answerer = self._build()
+                built = self._build()
             except HelpdeskError as error:
                 if serving is None:
                     raise
                 _LOG.warning("generation %s does not open: %s", current, error)
                 return serving
-            return self._answerer
+            if self._retired is not None:
+                self._retired.generation.close()
+            self._retired, self._answerer = serving, built
+            return built

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import chromadb
 import numpy as np
-from chromadb.api import ClientAPI
+from chromadb.api.client import Client
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError
 from numpy.typing import NDArray
@@ -59,6 +59,7 @@ SENTENCE_WORDS = 3
 """Shorter sentences get no vector of their own (DESIGN 3)."""
 
 _BATCH = 2000
+_OPENING = threading.Lock()
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
@@ -218,6 +219,7 @@ class Store:
         draft.mkdir()
         _write_sqlite(draft / "index.sqlite", name, contents)
         _write_chroma(draft / "chroma", contents, progress)
+        _flush(draft)
         draft.rename(self.generations / name)
         self.use(name)
 
@@ -344,9 +346,11 @@ class Generation:
             )
 
     def close(self) -> None:
-        """Release the files."""
+        """Release the files and the memory; what is asked after that fails."""
         with self._lock:
             self._database.close()
+        with _OPENING:
+            self._chroma.close()
 
     def nearest(
         self, collection: str, vector: Vectors, count: int
@@ -567,6 +571,16 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         database.executemany("INSERT INTO arrays VALUES (?, ?)", arrays.items())
 
 
+def _flush(folder: Path) -> None:
+    """Have a folder on the disk, not in its cache, before anything points at it."""
+    for path in (*folder.rglob("*"), folder):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def _built_at(name: str) -> str:
     """The moment a generation's id begins with, in ISO 8601."""
     stamp = name.split("-", 1)[0]
@@ -608,6 +622,8 @@ def _write_chroma(directory: Path, contents: Contents, progress: Callable[[int],
             progress(len(batch))
 
 
-def _chroma(directory: Path) -> ClientAPI:
+def _chroma(directory: Path) -> Client:
     settings = ChromaSettings(anonymized_telemetry=False, is_persistent=True)
-    return chromadb.PersistentClient(path=str(directory), settings=settings)
+    # Two threads that open one folder at once meet a half-made client of Chroma's.
+    with _OPENING:
+        return cast(Client, chromadb.PersistentClient(path=str(directory), settings=settings))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -165,3 +166,18 @@ def test_questions_asked_while_the_index_changes_are_all_answered(
         for thread in threads:
             thread.join()
     assert statuses == [200] * 20
+
+
+def test_the_index_before_the_last_is_closed_and_the_last_is_not(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    live = LiveIndex(store, lambda: shelf.answerer_over(store.open()))
+    first = live.answerer().generation
+    store.write(shelf.SECOND, shelf.contents(_meadow()))
+    second = live.answerer().generation
+    query = HashingEmbedder().queries(["meadow"])[0]
+    assert len(first.nearest("chunks", query, 1)[0]) == 1
+    store.use(shelf.FIRST)
+    assert live.answerer().generation.payloads()
+    with pytest.raises(sqlite3.ProgrammingError):
+        first.payloads()
+    assert second.payloads()

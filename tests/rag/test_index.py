@@ -377,3 +377,28 @@ def test_a_broken_generation_is_an_error_of_ours_with_a_cure(
     harm(store.generations / shelf.FIRST)
     with pytest.raises(HelpdeskError, match="ingest run"):
         store.open()
+
+
+def test_many_threads_may_open_one_index_at_once(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _small())
+    query = HashingEmbedder().queries(["orchard"])[0]
+    found: list[int] = []
+
+    def look() -> None:
+        opened = store.open()
+        found.append(len(opened.nearest("chunks", query, 5)[0]))
+        opened.close()
+
+    threads = [threading.Thread(target=look) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [1] * 12
+
+
+def test_closing_one_of_two_that_are_open_leaves_the_other(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _small())
+    one, other = store.open(), store.open()
+    one.close()
+    assert len(other.nearest("chunks", HashingEmbedder().queries(["orchard"])[0], 5)[0]) == 1
