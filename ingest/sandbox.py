@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,11 @@ from typing import Self
 import psutil
 from pydantic import ValidationError
 
-from ingest.loaders.folder import fill_languages, join_files, shown_path
+from ingest.loaders.folder import FolderReader, fill_languages, join_files, shown_path
 from ingest.loaders.jekyll import CONFIG
-from ingest.loaders.outline import join_pages
+from ingest.loaders.outline import Outline, join_pages, outline_of
 from ingest.models import Loaded, Problem, Source
+from ingest.readings import Readings, file_key, source_key
 from ingest.worker import ORDER, REPLY, Opened, Order, Reply
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -65,21 +66,65 @@ def read_source(
     source: Source,
     count: Callable[[int], None] = _uncounted,
     limits: Limits = Limits(),
+    readings: Readings | None = None,
 ) -> list[Loaded]:
     """Read a source, one `Loaded` a file.
 
     Args:
-        source: A Jekyll checkout, a folder or a file.
+        source: A checkout, a folder, a file, or what was fetched of a site or record.
         count: Told of every file that is done with.
         limits: What each file may take. One that takes more, or ends the
             process that reads it, is a problem in the result.
+        readings: What was read before; what has not changed is taken from there.
     """
     if not str(source.path).isprintable():
         shown = shown_path(source.path)
         return [Loaded(problems=[Problem(shown, "its path holds what cannot be printed")])]
-    read: dict[str, Loaded] = {}
+    if readings is None:
+        return _read(source, count, limits, {})[0]
+    key = source_key(source)
+    known = readings.get(key)
+    if known is not None:
+        return known
+    files = {} if source.kind == "jekyll" else FolderReader(source).files
+    keys = {path: file_key(source, path, file) for path, file in files.items()}
+    before = {path: found[0] for path, each in keys.items() if (found := readings.get(each))}
+
+    def keep(path: str, loaded: Loaded) -> None:
+        # A file that is written to while it is read is neither what it was nor what it is.
+        if path in keys and file_key(source, path, files[path]) == keys[path]:
+            readings.put(keys[path], [loaded])
+
+    settled, whole = _read(source, count, limits, before, keep)
+    if whole and source_key(source) == key:
+        readings.put(key, settled)
+    return settled
+
+
+def _nothing(path: str, loaded: Loaded) -> None:
+    """Nobody keeps what is read."""
+
+
+def _read(
+    source: Source,
+    count: Callable[[int], None],
+    limits: Limits,
+    before: Mapping[str, Loaded],
+    keep: Callable[[str, Loaded], None] = _nothing,
+) -> tuple[list[Loaded], bool]:
+    """Read what was not read before.
+
+    Returns:
+        One `Loaded` a file, and whether no file broke a limit: the next time,
+        on a machine with less to do, it may not.
+    """
+    read = dict(before)
+    count(len(read))
     refused: set[str] = set()
     opened: Opened | None = None
+    whole = True
+    if before and source.kind != "jekyll":
+        opened = Opened(FolderReader(source).paths, Outline())
     while opened is None or not read.keys() >= set(opened.paths):
         try:
             with _Worker(source, limits, frozenset(refused)) as worker:
@@ -88,10 +133,12 @@ def read_source(
                     if path in read:
                         continue
                     read[path] = worker.read(path)
+                    keep(path, read[path])
                     count(1)
                     if worker.is_swollen():
                         break
         except _Ended as ended:
+            whole = False
             # With nothing to leave out there is no way past it.
             known = ended.path and ended.path not in refused
             path = ended.path if known else source.name
@@ -100,14 +147,17 @@ def read_source(
                 break
             refused.add(path)
             count(1)
-    return _settled(list(read.values()), opened, source)
+    paths = opened.paths if opened else ()
+    in_order = dict.fromkeys((*(path for path in paths if path in read), *read))
+    return _settled([read[path] for path in in_order], opened, source), whole
 
 
 def _settled(read: Sequence[Loaded], opened: Opened | None, source: Source) -> list[Loaded]:
     """What can only be told once all files are read."""
     if source.kind == "jekyll" and opened is not None:
         return join_pages(fill_languages(read), opened.outline, source)
-    return join_files(fill_languages(read), source)
+    joined = join_files(fill_languages(read), source)
+    return join_pages(joined, outline_of(source), source) if source.kind == "site" else joined
 
 
 class _Ended(Exception):

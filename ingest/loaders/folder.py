@@ -16,7 +16,16 @@ from ingest.loaders.markdown import to_soup
 from ingest.loaders.office import OFFICE_SUFFIXES, read_office
 from ingest.loaders.pages import NO_TEXT, no_content, no_content_by_name, own_blocks
 from ingest.loaders.textfile import given_date, given_title, read_text_file, split_front_matter
-from ingest.models import Document, Loaded, Problem, Section, Skipped, Source, fingerprint
+from ingest.models import (
+    Document,
+    Loaded,
+    Problem,
+    Section,
+    Skipped,
+    Source,
+    SourceFile,
+    fingerprint,
+)
 from ingest.register import mentions_of
 from rag.errors import UnreadableDocument
 from rag.language import detect_language
@@ -57,21 +66,30 @@ def folder_files(path: Path) -> list[Path]:
 
 
 class FolderReader:
-    """Reads a folder one file at a time."""
+    """Reads a folder, or what was fetched of a site or record, one file at a time."""
 
     def __init__(self, source: Source):
         """List the files; none is opened yet."""
         self._source = source
+        self._fetched = {each.path: each for each in source.files or ()}
+        self.files: dict[str, Path]
+        """Each path with the file it stands for."""
+        if source.files is not None:
+            self.files = {each.path: each.file for each in source.files}
+            self.paths = tuple(self.files)
+            return
         root = source.path if source.path.is_dir() else source.path.parent
         found = [(path.relative_to(root), path) for path in folder_files(source.path)]
-        self._files = {shown_path(relative): path for relative, path in found}
+        self.files = {shown_path(relative): path for relative, path in found}
         self._unprintable = {
             shown_path(relative) for relative, _ in found if not str(relative).isprintable()
         }
-        self.paths = tuple(self._files)
+        self.paths = tuple(self.files)
 
     def read(self, path: str) -> Loaded:
         """Read one of `paths`; what cannot be read is a problem in the result."""
+        if path in self._fetched:
+            return self._filed(self._read_fetched(self._fetched[path]), path)
         if path in self._unprintable:
             return Loaded(problems=[Problem(path, "its name holds what cannot be printed")])
         reason = _no_document(path)
@@ -79,9 +97,40 @@ class FolderReader:
             return Loaded(skipped=[Skipped(path, reason)])
         address = self._source.address
         url = f"{address}/{quote(path)}" if address else None
-        loaded = read_file(self._files[path], path, self._source, url)
+        return self._filed(read_file(self.files[path], path, self._source, url), path)
+
+    def _read_fetched(self, fetched: SourceFile) -> Loaded:
+        """Read a file that was fetched; what is known of it beside its bytes counts."""
+        source = replace(
+            self._source,
+            licence=fetched.licence or self._source.licence,
+            language=fetched.language or self._source.language,
+        )
+        dated_by_itself = fetched.published if fetched.dated_by == "page" else None
+        if fetched.published:
+            source = replace(source, published=fetched.published)
+        loaded = read_file(fetched.file, fetched.path, source, fetched.url, date=dated_by_itself)
+        documents = [
+            replace(
+                each,
+                title=fetched.title or each.title,
+                licence=source.licence,
+                record=fetched.record,
+                # The date of a record is that of its publication.
+                dated_by=None if fetched.record else each.dated_by,
+                version=fetched.record.version if fetched.record else None,
+                doi=fetched.record.doi if fetched.record else each.doi,
+                sha256=fingerprint(each.sha256, fetched.title, source.licence, fetched.record),
+            )
+            for each in loaded.documents
+        ]
+        return replace(loaded, documents=documents)
+
+    def _filed(self, loaded: Loaded, path: str) -> Loaded:
+        """File documents under their folder, and list what they link."""
+        address = self._source.address
         folders = PurePath(path).parts[:-1]
-        topic = folders[0] if folders else None
+        topic = folders[0] if folders and self._source.kind != "zenodo" else None
         filed = [replace(each, topic=topic) for each in loaded.documents]
         documents = [
             replace(
@@ -185,7 +234,7 @@ def read_file(
     title = reading.title or _file_title(relative)
     sections = reading.sections
     written = bool(own_blocks(sections))
-    reason = _not_content(path, reading)
+    reason = _not_content(PurePath(relative), reading)
     if reason:
         return Loaded(skipped=[Skipped(relative, reason)])
     own_date = date or given_date(front)
@@ -196,7 +245,7 @@ def read_file(
         path=relative,
         title=title,
         url=url,
-        language="",
+        language=source.language or "",
         sha256=fingerprint(title, url, sections, published, source.licence),
         sections=sections if written else (),
         placeholder=not written,
@@ -232,7 +281,7 @@ def _no_document(relative: str) -> str | None:
     return f"unknown type {suffix or '(no suffix)'}"
 
 
-def _not_content(path: Path, reading: Reading) -> str | None:
+def _not_content(path: PurePath, reading: Reading) -> str | None:
     """Why a file is left out, judged by what it says; a page of a site as a site judges it."""
     if path.suffix.lower() in _HTML:
         return no_content_by_name(path.stem) or no_content(reading)

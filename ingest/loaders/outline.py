@@ -41,6 +41,20 @@ class Outline:
     """Path of each page to the menus drawn beside it, those of every page left out."""
 
 
+def outline_of(source: Source) -> Outline:
+    """The outline of a site that was crawled: its pages, and the menus printed on each."""
+    pages = [each for each in source.files or () if each.path.endswith(".html") and each.url]
+    addresses = {page.path: urlsplit(page.url or "").path or HOME for page in pages}
+    # A crawl may be limited to what lies below a folder: that is where its readers begin.
+    home = min(addresses.values(), key=lambda address: (len(address), address), default=HOME)
+    menus = {path: tuple(site_path(link) for link in links) for path, links in source.menus.links}
+    return Outline(
+        addresses,
+        {**menus, _EVERYWHERE[0]: (site_path(home),)},
+        {page.path: (page.path,) for page in pages},
+    )
+
+
 def join_pages(read: Sequence[Loaded], outline: Outline, source: Source) -> list[Loaded]:
     """Settle what the pages of a site say of one another.
 
