@@ -6,10 +6,14 @@ Settings come from the environment or a .env file: README.md lists them.
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import uvicorn
 
@@ -17,6 +21,10 @@ from api.settings import ApiSettings
 from rag.errors import BadSetting
 from rag.index import Store
 from rag.settings import Settings, read_settings
+
+_PR_SET_PDEATHSIG = 1
+_STOP_S = 10
+"""What a sync at hand is given to end when the server ends; killed, it harms nothing."""
 
 
 def main() -> int:
@@ -39,21 +47,47 @@ def main() -> int:
     if Store(core.data_dir).current() is None:
         print("No index yet: building one from the starter corpus.", flush=True)
         # A door's work is done by its own command; doors never import one another.
-        built = subprocess.run([sys.executable, "-m", "ingest", "run"], check=False)
+        command = [sys.executable, "-m", "ingest", "run", "--source", "articles"]
+        built = subprocess.run(command, check=False)  # noqa: S603 - fixed words
         if built.returncode and Store(core.data_dir).current() is None:
             return 1
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     print(f"Serving on http://{shown}:{port} (stop with Ctrl+C)", flush=True)
-    uvicorn.run(
-        "api.main:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,  # queries stand in addresses, and what a person typed is never logged
-        server_header=False,
-    )
+    with _watch() if server.server.sync else nullcontext():
+        uvicorn.run(
+            "api.main:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,  # queries stand in addresses, and what a person typed is never logged
+            server_header=False,
+        )
     return 0
+
+
+@contextmanager
+def _watch() -> Iterator[None]:
+    """Have the index kept up to date by a process that ends with this one."""
+
+    def end_with_parent() -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    child = subprocess.Popen(
+        [sys.executable, "-m", "ingest", "watch"],
+        stdin=subprocess.DEVNULL,
+        preexec_fn=end_with_parent,
+    )
+    try:
+        yield
+    finally:
+        child.terminate()
+        try:
+            child.wait(timeout=_STOP_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def _port_trouble(host: str, port: int) -> str | None:

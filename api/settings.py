@@ -16,6 +16,10 @@ class ServerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: str = Field("127.0.0.1", description="address to listen on; `0.0.0.0` in a container")
+    sync: bool = Field(
+        False,
+        description="keep the index up to date: run `python -m ingest watch` beside the server",
+    )
 
 
 class ApiSettings(BaseSettings):

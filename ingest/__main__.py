@@ -1,25 +1,36 @@
-"""Command line: ``python -m ingest run | status | rollback | remove``."""
+"""Command line: ``python -m ingest run | status | doctor | watch | rollback | remove``."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
+from threading import Event
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ingest import doctor as checks
 from ingest import pipeline
-from ingest.cache import EmbeddingCache
+from ingest.fetch.client import Client
+from ingest.fetch.downloads import Downloads
+from ingest.fetch.fetcher import Fetcher
+from ingest.fetch.site import ROBOT
 from ingest.loaders.articles import ARTICLES
 from ingest.models import IngestReport
+from ingest.pipeline import Memory
 from ingest.register import Vocabulary
-from ingest.sources import Named, named_sources
-from rag.errors import HelpdeskError, NoIndex
+from ingest.settings import IngestSettings
+from ingest.sources import Named, Registry, named_sources
+from ingest.sync import SourceState, SyncLog
+from ingest.watch import due, run_as_child, stop_on_signals
+from ingest.watch import watch as keep_watch
+from rag.errors import HelpdeskError
 from rag.index import Store
 from rag.settings import Settings, read_settings
 from rag.wiring import build_embedder, load_acronyms
@@ -29,8 +40,10 @@ app = typer.Typer(
     help="Bring the index up to date with its sources.",
 )  # fmt: skip
 
+_AGENT = f"{ROBOT}/0.1"
+"""How the project names itself to those it asks."""
 _SHOWN = 20
-"""Skipped files in the report for people; ``--json`` has them all."""
+"""Lines of one kind in the report for people; ``--json`` has them all."""
 
 
 class _Bars:
@@ -42,7 +55,7 @@ class _Bars:
     @contextmanager
     def step(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
         if not self._console.is_terminal:
-            print(f"{name} ({total})", file=sys.stderr)
+            print(f"{name} ({total})" if total else name, file=sys.stderr)
             yield lambda _: None
             return
         columns = (
@@ -52,7 +65,7 @@ class _Bars:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._console) as bars:
-            task = bars.add_task(name, total=total)
+            task = bars.add_task(name, total=total or None)
             yield lambda count: bars.advance(task, count)
 
 
@@ -60,7 +73,10 @@ class _Bars:
 def run(
     source: Annotated[
         list[str] | None,
-        typer.Option(help="A Jekyll checkout, a folder, or a file. May be repeated."),
+        typer.Option(
+            help="A listed source, a Jekyll checkout, a folder, a file, the address of a site,"
+            " of a GitHub repository or of something on Zenodo, or a DOI. May be repeated."
+        ),
     ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Web address of sources that name none themselves.")
@@ -68,42 +84,72 @@ def run(
     articles: Annotated[
         bool, typer.Option("--articles/--no-articles", help="Index the shipped articles.")
     ] = True,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Believe a source that has lost half of its documents."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Read the sources and build a new generation of the index."""
     if base_url and not base_url.startswith(("https://", "http://")):
         _fail("--base-url must begin with https:// or http://", code=2)
-    settings = _settings()
+    settings, own = _settings(), _own_settings()
     try:
-        named = named_sources(source or [], settings.corpus_dir, base_url)
+        registry = Registry.load(settings.corpus_dir)
+        named = named_sources(source or [], registry, base_url, own.fetch.zenodo)
     except HelpdeskError as error:
         _fail(str(error))
-    report = _run(settings, named, articles=articles)
+    report = _run(settings, named, articles=articles, accept=accept)
     _show(report, as_json=as_json)
     if report.problems:
         raise typer.Exit(1)
 
 
 def _run(
-    settings: Settings, named: Named, *, articles: bool, removed: frozenset[str] = frozenset()
+    settings: Settings,
+    named: Named,
+    *,
+    articles: bool,
+    accept: bool = False,
+    removed: frozenset[str] = frozenset(),
 ) -> IngestReport:
     try:
-        return pipeline.run(
-            named.sources,
-            named.unavailable,
-            articles=settings.corpus_dir / "articles" if articles else None,
-            acronyms=load_acronyms(settings.corpus_dir),
-            vocabulary=Vocabulary.load(settings.corpus_dir),
-            store=Store(settings.data_dir),
-            cache=EmbeddingCache(settings.data_dir / "embeddings.sqlite"),
-            embedder=build_embedder(settings),
-            progress=_Bars(),
-            removed=removed,
-        )
+        with _client(settings) as client:
+            return pipeline.run(
+                named.sources,
+                named.unavailable,
+                fetch=_fetcher(settings, client),
+                articles=settings.corpus_dir / "articles" if articles else None,
+                acronyms=load_acronyms(settings.corpus_dir),
+                vocabulary=Vocabulary.load(settings.corpus_dir),
+                memory=Memory.of(settings.data_dir),
+                embedder=build_embedder(settings),
+                progress=_Bars(),
+                order=tuple(Registry.load(settings.corpus_dir).sources),
+                removed=removed,
+                accept=accept,
+            )
     except HelpdeskError as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"{settings.data_dir}: {error.strerror or error}")
+
+
+def _client(settings: Settings) -> Client:
+    own = _own_settings().fetch
+    contact = own.contact or settings.answer.contact
+    return Client(
+        f"{_AGENT} (+{contact})",
+        allowed_hosts=own.hosts,
+        pause_s=own.pause_s,
+    )
+
+
+def _fetcher(settings: Settings, client: Client) -> Fetcher:
+    own = _own_settings().fetch
+    return Fetcher(
+        client, Downloads(settings.data_dir / "downloads"), zenodo=own.zenodo, github=own.github
+    )
 
 
 def _show(report: IngestReport, *, as_json: bool) -> None:
@@ -120,14 +166,21 @@ def _show(report: IngestReport, *, as_json: bool) -> None:
         f" {report.seconds:.1f} s (embedding: {report.embedding_seconds:.1f} s)"
     )
     print(f"generation: {report.generation}")
-    if report.skipped:
-        print("skipped:")
-    for each in report.skipped[:_SHOWN]:
-        print(f"  {each.path}: {each.reason}")
-    if len(report.skipped) > _SHOWN:
-        print(f"  ... and {len(report.skipped) - _SHOWN} more (--json shows all)")
+    for fate in ("added", "changed", "removed"):
+        _list(f"{fate}:", getattr(report, fate))
+    _list("skipped:", [f"{each.path}: {each.reason}" for each in report.skipped])
+    _list("stale, kept as they were:", report.stale)
     for problem in report.problems:
         print(f"ingest: {problem.path}: {problem.problem}", file=sys.stderr)
+
+
+def _list(heading: str, lines: Sequence[str]) -> None:
+    if lines:
+        print(heading)
+    for line in lines[:_SHOWN]:
+        print(f"  {line}")
+    if len(lines) > _SHOWN:
+        print(f"  ... and {len(lines) - _SHOWN} more (--json shows all)")
 
 
 @app.command()
@@ -141,6 +194,7 @@ def status(
     except HelpdeskError as error:
         _fail(str(error))
     documents = generation.documents()
+    states = SyncLog(settings.data_dir / "sync.json").states()
     sources: dict[str, int] = {}
     for document in documents:
         sources[document.source] = sources.get(document.source, 0) + 1
@@ -157,6 +211,8 @@ def status(
                 {
                     **asdict(generation.info),
                     "sources": sources,
+                    "sync": {name: asdict(state) for name, state in states.items()},
+                    "stale": [name for name, state in states.items() if state.stale],
                     "empty_pages": [gap.path for gap in empty],
                     "empty_sections": [
                         {"path": gap.path, "section": list(gap.section)}
@@ -179,8 +235,9 @@ def status(
         return
     info = generation.info
     print(f"generation {info.generation}, built {info.built_at} with {info.embedder}")
-    for name, number in sorted(sources.items()):
-        print(f"  {name}: {number} documents")
+    for name in sorted(sources.keys() | states.keys()):
+        number = sources.get(name, 0)
+        print(f"  {name}: {number} documents{_as_of(states.get(name))}")
     print(
         f"  {info.chunks} chunks, {len(generation.articles)} articles,"
         f" {len(generation.resources)} linked resources"
@@ -194,9 +251,60 @@ def status(
         print(f"stale articles: {', '.join(stale)}")
 
 
+def _as_of(state: SourceState | None) -> str:
+    if state is None:
+        return ""
+    if state.problem is None:
+        return f", as of {state.read_at}"
+    last = f"last had {state.read_at}" if state.read_at else "never had"
+    return f", STALE, {last}: {state.problem}"
+
+
+@app.command()
+def doctor(
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask Zenodo, GitHub and the sites as well.")
+    ] = False,
+) -> None:
+    """Check the index, and with --online what is assumed of the services it comes from."""
+    settings = _settings()
+    found = list(checks.of_index(settings.data_dir, build_embedder(settings).name))
+    if online:
+        own = _own_settings().fetch
+        found += checks.of_services(
+            lambda: _client(settings),
+            Registry.load(settings.corpus_dir),
+            settings.data_dir,
+            zenodo=own.zenodo,
+            github=own.github,
+        )
+    for each in found:
+        print(f"{each.verdict:7} {each.name}: {each.said}")
+    if any(each.verdict == "fault" for each in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def watch() -> None:
+    """Bring every listed source up to date when it is due, until stopped."""
+    settings = _settings()
+    stop = Event()
+    stop_on_signals(stop)
+    log = SyncLog(settings.data_dir / "sync.json")
+
+    def plan(now: datetime) -> tuple[list[str], datetime]:
+        return due(Registry.load(settings.corpus_dir).sources, log.states(), now)
+
+    try:
+        print(f"watching {len(Registry.load(settings.corpus_dir).sources)} sources", flush=True)
+        keep_watch(plan, run_as_child, stop)
+    except HelpdeskError as error:
+        _fail(str(error))
+
+
 @app.command()
 def rollback() -> None:
-    """Go back to the generation before the current one."""
+    """Go back to the generation before the current one, until a source is read again."""
     store = Store(_settings().data_dir)
     current = store.current()
     earlier = [name for name in store.names() if current and name < current]
@@ -212,8 +320,6 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in sta
     settings = _settings()
     try:
         known = {document.source for document in Store(settings.data_dir).open().documents()}
-    except NoIndex as error:
-        _fail(str(error))
     except HelpdeskError as error:
         _fail(str(error))
     if name == ARTICLES:
@@ -228,6 +334,13 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in sta
 def _settings() -> Settings:
     try:
         return read_settings(Settings)
+    except HelpdeskError as error:
+        _fail(str(error), code=2)
+
+
+def _own_settings() -> IngestSettings:
+    try:
+        return read_settings(IngestSettings)
     except HelpdeskError as error:
         _fail(str(error), code=2)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ingest.loaders.articles import ARTICLES
 from ingest.models import Document
+from ingest.overlaps import plain_address
 from rag.models import Article, Chunk, Evidence, Part
 from rag.text import letters_digits, pin, sentences
 
@@ -32,10 +33,18 @@ def resolve_articles(
 ) -> list[Article]:
     """Tie every statement to the indexed sentence and chunk that carry it.
 
-    Evidence whose page is not indexed stays as it is, to be cited as a
-    summary; evidence whose sentence is gone from its page is marked stale.
+    A page is known by its source and path, else by its address: the live site
+    carries what its repository does. Evidence whose page is not indexed stays as it is, to be
+    cited as a summary; evidence whose sentence is gone from its page is marked stale.
     """
-    pins = {(document.source, document.path): pins_of(document) for document in documents}
+    pins: dict[tuple[str, str], dict[str, str]] = {}
+    by_url: dict[str, tuple[str, str]] = {}
+    for document in documents:
+        place = document.source, document.path
+        pins[place] = pins_of(document)
+        for address in (document.url, *document.aliases):
+            if address:
+                by_url.setdefault(plain_address(address), place)
     by_text: dict[str, list[Chunk]] = defaultdict(list)
     by_path: dict[tuple[str, str], list[Chunk]] = defaultdict(list)
     for chunk in chunks:
@@ -44,7 +53,11 @@ def resolve_articles(
             by_text[letters_digits(line)].append(chunk)
 
     def resolve(evidence: Evidence) -> Evidence:
-        known = pins.get((evidence.source, evidence.path))
+        place = evidence.source, evidence.path
+        if place not in pins and evidence.url:
+            place = by_url.get(plain_address(evidence.url.partition("#")[0]), place)
+            evidence = replace(evidence, source=place[0], path=place[1])
+        known = pins.get(place)
         if known is None:
             return evidence
         quote = known.get(evidence.pin)

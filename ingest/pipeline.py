@@ -2,7 +2,8 @@
 
 A generation is a function of its documents: what is loaded now, what other
 sources left in the current generation, and the shipped articles. Nothing is
-patched in place, so adding, changing and removing are one thing.
+patched in place, so adding, changing and removing are one thing; a run that
+is killed leaves the current generation as it was.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -32,16 +33,21 @@ from ingest.models import (
     Document,
     DocumentCounts,
     EmptyPage,
+    Fetched,
     IngestReport,
     Loaded,
     Problem,
+    Remote,
     Skipped,
     Source,
 )
+from ingest.overlaps import mark_superseded, one_document_an_address
+from ingest.readings import Readings
 from ingest.register import Vocabulary, build_register
 from ingest.sandbox import read_source
+from ingest.sync import SyncLog
 from rag.embedder import Embedder, Vectors
-from rag.errors import IndexLocked, IndexMismatch, NoIndex
+from rag.errors import IndexLocked, IndexMismatch, NoIndex, SourceUnavailable
 from rag.index import (
     INDEX_FORMAT,
     Contents,
@@ -52,7 +58,7 @@ from rag.index import (
     told,
 )
 from rag.lexical import acronyms_of
-from rag.models import Article, Chunk, IndexedDocument
+from rag.models import Article, Chunk, IndexedDocument, Record
 from rag.text import letters_digits, word_count
 
 _DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
@@ -79,48 +85,83 @@ class Progress(Protocol):
         """Begin a step of `total` units; the callable counts them."""
 
 
-@dataclass(frozen=True)
-class _Read:
-    """What all sources of a generation hold together."""
+Fetch = Callable[[Remote, Callable[[int], None]], Fetched]
+"""Brings a remote source here; raises `SourceUnavailable`."""
 
-    documents: list[Document]
-    empty_pages: list[EmptyPage]
-    articles: list[Article]
-    skipped: list[Skipped]
-    problems: list[Problem]
+
+@dataclass(frozen=True)
+class Memory:
+    """What a run remembers of the runs before it, all of it under the data directory."""
+
+    store: Store
+    """Where generations live."""
+    vectors: EmbeddingCache
+    """Of unchanged texts."""
+    readings: Readings
+    """Of unchanged files and sources."""
+    log: SyncLog
+    """When each source was asked, and what came of it."""
+
+    @classmethod
+    def of(cls, directory: Path) -> Memory:
+        """Name the parts in a data directory; nothing is read or written yet."""
+        return cls(
+            Store(directory),
+            EmbeddingCache(directory / "embeddings.sqlite"),
+            Readings(directory / "readings.sqlite"),
+            SyncLog(directory / "sync.json"),
+        )
+
+
+@dataclass
+class _Read:
+    """What all sources of a generation hold together; filled source by source."""
+
+    documents: list[Document] = field(default_factory=list)
+    empty_pages: list[EmptyPage] = field(default_factory=list)
+    articles: list[Article] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    outcomes: dict[str, str | None] = field(default_factory=dict)
+    """Name of each source that was asked to why it could not be had, or not be believed."""
 
 
 def run(
-    sources: Sequence[Source],
+    sources: Sequence[Source | Remote],
     unavailable: Sequence[Problem],
     *,
+    fetch: Fetch,
     articles: Path | None,
     acronyms: dict[str, str],
     vocabulary: Vocabulary,
-    store: Store,
-    cache: EmbeddingCache,
+    memory: Memory,
     embedder: Embedder,
     progress: Progress,
+    order: Sequence[str] = (),
     removed: frozenset[str] = frozenset(),
+    accept: bool = False,
 ) -> IngestReport:
     """Bring the index up to date with some sources; the others stay as they are.
 
     Args:
         sources: What is read anew.
         unavailable: Sources that were named and do not exist.
+        fetch: Brings remote sources here.
         articles: Folder of the knowledge articles; None leaves them out.
         acronyms: Acronym to long form, beside those the documents explain.
         vocabulary: Kinds of resources and topics that are known by hand.
-        store: Where generations live.
-        cache: Vectors of unchanged texts.
+        memory: What is remembered from run to run.
         embedder: The model of the new generation.
         progress: Told of every step.
+        order: Names of sources; of two that hold the same page the first is indexed.
         removed: Names of sources whose documents leave the index.
+        accept: Whether a source is believed that has lost more than half of its documents.
 
     Raises:
         IndexLocked: Another ingest is writing.
     """
     started = time.monotonic()
+    store = memory.store
     store.directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(store.directory / "ingest.lock")
     try:
@@ -129,28 +170,43 @@ def run(
         raise IndexLocked("another ingest is writing; try again when it has ended") from error
     try:
         before = _previous(store)
-        read = _read(sources, articles, before, removed, progress)
-        read.problems.extend(unavailable)
-        counts = _counts(read, before)
+        read = _Read(problems=list(unavailable))
+        _read_articles(articles, read, before, accept=accept)
+        _read_sources(sources, read, before, removed, fetch, memory.readings, progress, accept)
+        read.documents, doubled = one_document_an_address(read.documents, order)
+        read.skipped.extend(doubled)
+        read.documents = mark_superseded(read.documents)
         digest = _digest(read, embedder, acronyms, vocabulary)
         name = store.current()
         chunks = before.generation.info.chunks if before.generation else 0
         if before.generation is None or before.generation.digest != digest:
             name = _name(digest, store.names())
-            contents = _contents(read, digest, acronyms, vocabulary, cache, embedder, progress)
+            contents = _contents(
+                read, digest, acronyms, vocabulary, memory.vectors, embedder, progress
+            )
             chunks = len(contents.chunks)
             with progress.step("Writing the index", _vectors(contents)) as count:
                 store.write(name, contents, count)
-            store.prune()
+        store.prune()
+        states = memory.log.record(read.outcomes, removed)
     finally:
         lock.release()
+    changes = _changes(read, before)
     return IngestReport(
         generation=name,
-        documents=counts,
+        documents=replace(
+            changes.counts,
+            skipped=len(read.skipped),
+            placeholder=sum(document.placeholder for document in read.documents),
+        ),
         chunks=chunks,
-        embedded=cache.embedded,
-        embedding_seconds=round(cache.seconds, 2),
+        embedded=memory.vectors.embedded,
+        embedding_seconds=round(memory.vectors.seconds, 2),
         seconds=round(time.monotonic() - started, 2),
+        added=changes.added,
+        changed=changes.changed,
+        removed=changes.removed,
+        stale=tuple(name for name, state in states.items() if state.stale),
         skipped=tuple(read.skipped),
         problems=tuple(read.problems),
     )
@@ -185,46 +241,143 @@ def _previous(store: Store) -> _Before:
     return _Before(generation, {each.document_id: each for each in documents}, empty)
 
 
-def _read(
-    sources: Sequence[Source],
-    articles: Path | None,
+def _read_articles(articles: Path | None, read: _Read, before: _Before, *, accept: bool) -> None:
+    if articles is None:
+        return
+    for loaded in load_articles(articles):
+        _take(read, loaded)
+        read.articles.extend(loaded.articles)
+    kept = [each for each in before.documents.values() if each.source == ARTICLES]
+    if not accept and _has_lost(len(read.articles), len(kept)):
+        # Nothing is kept in their place: they are part of the program, and it is set up wrong.
+        raise SourceUnavailable(
+            f"{articles} holds {len(read.articles)} articles where the index has {len(kept)};"
+            " the index stays as it is; to believe it, run with --accept"
+        )
+
+
+def _read_sources(
+    sources: Sequence[Source | Remote],
+    read: _Read,
     before: _Before,
     removed: frozenset[str],
+    fetch: Fetch,
+    readings: Readings,
     progress: Progress,
-) -> _Read:
-    read = _Read([], [], [], [], [])
-    if articles is not None:
-        for loaded in load_articles(articles):
-            _take(read, loaded)
-            read.articles.extend(loaded.articles)
-    named = {source.name for source in sources} | {ARTICLES} | removed
-    for document in before.documents.values():
-        if document.source not in named:
-            read.documents.append(document)
-    read.empty_pages.extend(page for page in before.empty_pages if page.source not in named)
+    accept: bool,
+) -> None:
+    have: set[str] = {ARTICLES, *removed}
+    replaced: set[str] = set()
     for source in sources:
-        _read_source(source, read, before, progress)
-    return read
-
-
-def _read_source(source: Source, read: _Read, before: _Before, progress: Progress) -> None:
-    jekyll = source.kind == "jekyll"
-    total = count_files(source.path) if jekyll else len(folder_files(source.path))
-    broken: set[str] = set()
-    with progress.step(f"Reading {source.name}", total) as count:
-        for loaded in read_source(source, count):
-            _take(read, loaded)
-            broken.update(problem.path for problem in loaded.problems)
-    whole = not broken.isdisjoint((CONFIG, source.name))
-    # What cannot be read today keeps the state in which it was read last.
-    have = {document.document_id for document in read.documents}
+        of_it = [each for each in before.documents.values() if each.source == source.name]
+        try:
+            held = _load(source, fetch, readings, progress)
+        except SourceUnavailable as error:
+            read.problems.append(Problem(source.name, str(error)))
+            read.outcomes[source.name] = str(error)
+            continue
+        # A version that has been replaced is not kept, whatever became of the new one.
+        old = {each.document_id for each in of_it if _is_replaced(each, held.records)}
+        replaced |= old
+        current = [each for each in of_it if each.document_id not in old]
+        kept = _kept(held.loaded, current, source.name)
+        stale = held.unfetched or kept
+        loaded = [*held.loaded, Loaded(documents=kept)]
+        problem = _first_problem(loaded) if stale else None
+        now = sum(len(each.documents) for each in loaded)
+        if not accept and _has_lost(now, len(current)):
+            problem = (
+                f"has {now} documents where the index has {len(current)}, and stays as it was;"
+                f" to believe it, run with --source {source.name} --accept"
+            )
+            read.problems.append(Problem(source.name, problem))
+        else:
+            for each in loaded:
+                _take(read, each)
+            have.add(source.name)
+        read.outcomes[source.name] = problem
     for document in before.documents.values():
-        if (
-            document.source == source.name
-            and (whole or document.path in broken)
-            and document.document_id not in have
-        ):
+        if document.source not in have and document.document_id not in replaced:
             read.documents.append(document)
+    read.empty_pages.extend(page for page in before.empty_pages if page.source not in have)
+
+
+def _has_lost(now: int, had: int) -> bool:
+    """Whether a source is smaller than one may believe: by more than half."""
+    return now < had / 2
+
+
+def _is_replaced(document: Document, records: Iterable[Record]) -> bool:
+    """Whether a document belongs to another version of a record than was found now."""
+    own = document.record
+    return own is not None and any(
+        own.concept_id == each.concept_id and own.record_id != each.record_id for each in records
+    )
+
+
+def _kept(loaded: Sequence[Loaded], before: Sequence[Document], name: str) -> list[Document]:
+    """What cannot be read today, in the state in which it was read last.
+
+    Args:
+        loaded: What was read of a source.
+        before: Its documents in the current generation.
+        name: Of the source.
+    """
+    broken = {problem.path for each in loaded for problem in each.problems}
+    folders = tuple(path for path in broken if path.endswith("/"))
+    whole = not broken.isdisjoint((CONFIG, name))
+    have = {document.document_id for each in loaded for document in each.documents}
+    return [
+        document
+        for document in before
+        if (whole or document.path in broken or document.path.startswith(folders))
+        and document.document_id not in have
+    ]
+
+
+def _first_problem(loaded: Sequence[Loaded]) -> str:
+    first = next(problem for each in loaded for problem in each.problems)
+    return f"{first.path}: {first.problem}"
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What a source holds now."""
+
+    loaded: list[Loaded]
+    records: tuple[Record, ...] = ()
+    """The versions of records that were found."""
+    unfetched: bool = False
+    """Whether there is more of it than could be fetched."""
+
+
+def _load(source: Source | Remote, fetch: Fetch, readings: Readings, progress: Progress) -> _Held:
+    """Fetch and read a source.
+
+    Raises:
+        SourceUnavailable: Nothing of it can be had.
+    """
+    if isinstance(source, Source):
+        return _Held(_read_here(source, readings, progress))
+    with progress.step(f"Fetching {source.name}", 0) as count:
+        fetched = fetch(source, count)
+    told = Loaded(skipped=[*fetched.skipped], problems=[*fetched.problems])
+    loaded = _read_here(fetched.source, readings, progress)
+    return _Held([told, *loaded], fetched.records, unfetched=bool(fetched.problems))
+
+
+def _read_here(source: Source, readings: Readings, progress: Progress) -> list[Loaded]:
+    with progress.step(f"Reading {source.name}", _size(source)) as count:
+        return read_source(source, count, readings=readings)
+
+
+def _size(source: Source) -> int:
+    """How many files a reader will look at."""
+    if source.files is not None:
+        return len(source.files)
+    if source.kind == "jekyll":
+        return count_files(source.path)
+    return len(folder_files(source.path))
 
 
 def _take(read: _Read, loaded: Loaded) -> None:
@@ -234,19 +387,29 @@ def _take(read: _Read, loaded: Loaded) -> None:
     read.problems.extend(loaded.problems)
 
 
-def _counts(read: _Read, before: _Before) -> DocumentCounts:
-    now = {document.document_id: document for document in read.documents}
-    old = before.documents
+@dataclass(frozen=True)
+class _Changes:
+    """How the documents differ from those before, by id."""
+
+    counts: DocumentCounts
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def _changes(read: _Read, before: _Before) -> _Changes:
+    now = {document.document_id: document.sha256 for document in read.documents}
+    old = {document_id: document.sha256 for document_id, document in before.documents.items()}
     both = now.keys() & old.keys()
-    changed = sum(now[each].sha256 != old[each].sha256 for each in both)
-    return DocumentCounts(
-        added=len(now.keys() - old.keys()),
-        changed=changed,
-        unchanged=len(both) - changed,
-        removed=len(old.keys() - now.keys()),
-        skipped=len(read.skipped),
-        placeholder=sum(document.placeholder for document in read.documents),
+    added, removed = sorted(now.keys() - old.keys()), sorted(old.keys() - now.keys())
+    changed = sorted(each for each in both if now[each] != old[each])
+    counts = DocumentCounts(
+        added=len(added),
+        changed=len(changed),
+        unchanged=len(both) - len(changed),
+        removed=len(removed),
     )
+    return _Changes(counts, tuple(added), tuple(changed), tuple(removed))
 
 
 def _digest(
@@ -254,7 +417,10 @@ def _digest(
 ) -> str:
     parts = [f"{INDEX_FORMAT} {_CHUNKER} {embedder.name} {sorted(acronyms.items())} {vocabulary}"]
     # A document's language may be that of its neighbours.
-    parts += sorted(f"{each.document_id} {each.sha256} {each.language}" for each in read.documents)
+    parts += sorted(
+        f"{each.document_id} {each.sha256} {each.language} {each.superseded_by}"
+        for each in read.documents
+    )
     parts += sorted(repr(page) for page in read.empty_pages)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -382,6 +548,8 @@ def _stored(
         dated_by=document.dated_by,
         older=document.older,
         aliases=document.aliases,
+        record=document.record,
+        superseded_by=document.superseded_by,
     )
     return StoredDocument(card, _DOCUMENT.dump_json(document).decode())
 

@@ -3,73 +3,144 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ingest.fetch.github import is_github
+from ingest.fetch.zenodo import is_zenodo
 from ingest.loaders.articles import ARTICLES
 from ingest.loaders.history import git_log
 from ingest.loaders.jekyll import is_jekyll, site_address
-from ingest.models import Problem, Source
+from ingest.models import Problem, Remote, RemoteKind, Source
 from rag.errors import SourceUnavailable, UnreadableDocument
 
 _COMMIT_DATE = re.compile(r"commit date:\s*(\d{4}-\d\d-\d\d)", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_DOI = re.compile(r"(?:doi:\s*)?10\.\d{4,9}/\S+", re.IGNORECASE)
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+_MAX_NAME = 80
 
 
-class _Origin(BaseModel):
-    """What is known of a site, by its address."""
-
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Origin(_Strict):
+    """What is known of a site, by its address."""
 
     address: str
     title: str
     licence: str | None = None
 
 
-class _ListedSource(BaseModel):
+class ListedSource(_Strict):
     """A source that is read when none is named."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=_MAX_NAME)]
+    kind: Literal["articles", "jekyll", "site", "zenodo", "folder"]
+    address: str | None = None
+    """On the web, or a path relative to the file that lists it."""
+    title: str | None = None
+    licence: str | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
+    refresh: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[mhd]$")] = "1d"
+    """How long it may go unasked: ``30m``, ``6h``, ``7d``."""
+    linked_from: tuple[str, ...] = ()
+    """Pages of the framework that link it."""
 
-    name: str
-    kind: str
+    @model_validator(mode="after")
+    def _has_address(self) -> ListedSource:
+        if self.kind != ARTICLES and not self.address:
+            raise ValueError("an address is needed")
+        return self
+
+    @property
+    def refresh_s(self) -> int:
+        """The refresh interval in seconds."""
+        return int(self.refresh[:-1]) * _SECONDS[self.refresh[-1]]
 
 
-class _Listed(BaseModel):
+class _Listed(_Strict):
     """``sources.yaml``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    sources: list[_ListedSource] = []
+    sources: list[ListedSource] = []
     origins: list[_Origin] = []
+
+    @model_validator(mode="after")
+    def _named_once(self) -> _Listed:
+        names = [source.name for source in self.sources]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"two sources are named {twice!r}")
+        return self
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What ``sources.yaml`` says."""
+
+    corpus: Path
+    sources: Mapping[str, ListedSource] = field(default_factory=dict)
+    """By name, in the order of the file; the first of two that hold a page is read."""
+    origins: Mapping[str, _Origin] = field(default_factory=dict)
+    """Facts on known sites, by address."""
+
+    @classmethod
+    def load(cls, corpus: Path) -> Registry:
+        """Read ``sources.yaml``.
+
+        Raises:
+            SourceUnavailable: It is there and is no list of sources.
+        """
+        file = corpus / "sources.yaml"
+        if not file.is_file():
+            return cls(corpus)
+        try:
+            listed = _Listed.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+            raise SourceUnavailable(
+                f"{file.name} is not a list of sources: {_first_line(error)}"
+            ) from error
+        return cls(
+            corpus,
+            {source.name: source for source in listed.sources},
+            {origin.address.rstrip("/"): origin for origin in listed.origins},
+        )
 
 
 @dataclass(frozen=True)
 class Named:
     """The sources that were asked for, and those that cannot be had."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[Source | Remote, ...]
     unavailable: tuple[Problem, ...]
 
 
-def named_sources(names: list[str], corpus: Path, base_url: str | None) -> Named:
+def named_sources(
+    names: list[str], registry: Registry, base_url: str | None, zenodo: str = "https://zenodo.org"
+) -> Named:
     """Resolve what ``--source`` names.
 
     Args:
-        names: Paths; with none, what ``sources.yaml`` lists beside the articles.
-        corpus: The folder of ``sources.yaml``.
+        names: Names of listed sources, paths, addresses or DOIs; with none, all
+            that are listed.
+        registry: What is listed.
         base_url: Web address for paths that name none themselves.
+        zenodo: Address of the Zenodo that is asked.
     """
-    registry = _registry(corpus)
-    sources: dict[str, Source] = {}
+    sources: dict[str, Source | Remote] = {}
     unavailable: list[Problem] = []
-    for name in names:
+    for name in names or registry.sources:
         try:
-            source = _resolve(name, registry, base_url)
+            source = _resolve(name, registry, base_url, zenodo)
         except (SourceUnavailable, UnreadableDocument) as error:
-            unavailable.append(Problem(name, str(error)))
+            unavailable.append(Problem(name[:200], str(error)))
             continue
         except (OSError, RuntimeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "no path"
@@ -84,37 +155,83 @@ def named_sources(names: list[str], corpus: Path, base_url: str | None) -> Named
     return Named(tuple(sources.values()), tuple(unavailable))
 
 
-def _resolve(name: str, registry: dict[str, _Origin], base_url: str | None) -> Source | None:
-    """The source that a name or path means; None for the articles, which are always read.
+def _resolve(
+    name: str, registry: Registry, base_url: str | None, zenodo: str
+) -> Source | Remote | None:
+    """The source that a name means; None for the articles, which are always read.
 
     Raises:
         SourceUnavailable: There is nothing to read.
         UnreadableDocument: A checkout's configuration is broken.
     """
+    listed = registry.sources.get(name)
+    if listed is not None and not (name != ARTICLES and Path(name).exists()):
+        return _of_listed(listed, registry, base_url)
     if name == ARTICLES and not Path(name).exists():
         return None
-    if re.match(r"[a-z][a-z0-9+.-]*://", name, re.IGNORECASE):
-        raise SourceUnavailable("addresses cannot be read yet; name a path")
+    if _URL.match(name) or _DOI.fullmatch(name):
+        return _of_address(name, registry, zenodo)
     path = Path(name)
     if not path.exists():
         raise SourceUnavailable("no such file or folder")
     if not path.is_dir() and not path.is_file():
         raise SourceUnavailable("neither a file nor a folder")
-    return _source(path.resolve(), registry, base_url)
+    return _of_path(path.resolve(), registry, base_url)
 
 
-def _registry(corpus: Path) -> dict[str, _Origin]:
-    """Facts on known sites, by address."""
-    file = corpus / "sources.yaml"
-    if not file.is_file():
-        return {}
-    try:
-        listed = _Listed.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise SourceUnavailable(
-            f"{file.name} is not a list of sources: {_first_line(error)}"
-        ) from error
-    return {origin.address.rstrip("/"): origin for origin in listed.origins}
+def _of_listed(
+    listed: ListedSource, registry: Registry, base_url: str | None
+) -> Source | Remote | None:
+    if listed.kind == "articles" or listed.address is None:
+        return None
+    if _URL.match(listed.address) or listed.kind in ("site", "zenodo"):
+        if listed.kind == "folder":
+            raise SourceUnavailable("a folder has no address on the web; its kind may be site")
+        return Remote(listed.name, listed.kind, listed.address, listed.licence, listed.language)
+    path = registry.corpus / listed.address
+    if not path.exists():
+        raise SourceUnavailable("no such file or folder")
+    source = _of_path(path.resolve(), registry, base_url)
+    return replace(
+        source,
+        name=listed.name,
+        licence=listed.licence or source.licence,
+        language=listed.language,
+    )
+
+
+def _of_address(address: str, registry: Registry, zenodo: str) -> Remote:
+    for listed in registry.sources.values():
+        if listed.address and listed.address.rstrip("/") == address.rstrip("/"):
+            found = _of_listed(listed, registry, None)
+            if isinstance(found, Remote):
+                return found
+    scheme = address.partition(":")[0].lower()
+    kind: RemoteKind = "site"
+    if is_zenodo(address, zenodo):
+        kind = "zenodo"
+    elif scheme not in ("http", "https"):
+        raise SourceUnavailable("only http and https addresses, and DOIs of Zenodo, can be read")
+    elif is_github(address):
+        kind = "jekyll"
+    facts = registry.origins.get(address.rstrip("/"))
+    return Remote(_name_of(address, kind), kind, address, facts.licence if facts else None)
+
+
+def _name_of(address: str, kind: RemoteKind) -> str:
+    """What a source is called that is known by its address only."""
+    parts = urlsplit(address)
+    if kind == "jekyll":
+        return parts.path.strip("/").split("/")[1].removesuffix(".git")
+    if kind == "zenodo":
+        told = parts.path + ("-" + parts.query if parts.query else "")
+        tail = re.sub(r"^.*?(?:records?|communities|zenodo\.|search)", "", told)
+        return f"zenodo-{_slug(tail)}"
+    return _slug(f"{parts.hostname or ''}{parts.path}")
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^\w.]+", "-", text).strip("-.")[:_MAX_NAME]
 
 
 def _first_line(error: Exception) -> str:
@@ -124,11 +241,11 @@ def _first_line(error: Exception) -> str:
     return " ".join(str(error).split())[:120]
 
 
-def _source(path: Path, registry: dict[str, _Origin], base_url: str | None) -> Source:
+def _of_path(path: Path, registry: Registry, base_url: str | None) -> Source:
     jekyll = path.is_dir() and is_jekyll(path)
     address = (site_address(path) if jekyll else None) or base_url
     address = address.rstrip("/") if address else None
-    facts = registry.get(address or "")
+    facts = registry.origins.get(address or "")
     return Source(
         name=path.name,
         kind="jekyll" if jekyll else "folder" if path.is_dir() else "file",

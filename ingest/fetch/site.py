@@ -567,8 +567,8 @@ class _Crawl:
         files, menus, problems = [], [], dict(self._problems)
         for path, page in _paths(kept).items():
             if page.failed:
+                # It is read as it was: what it links keeps the pages behind it where they are.
                 problems[path] = Problem(path, page.failed)
-                continue
             files.append(self._file(path, page, dates.get(page.address)))
             linked = [
                 urlsplit(became.get(final, final)).path

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import shelf
 from problems import problem_of
@@ -166,3 +169,44 @@ def test_the_server_stops_when_told_and_logs_nothing_that_was_typed(real_store: 
     assert f"Serving on http://127.0.0.1:{port}" in out
     assert TYPED not in out + err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_that_syncs_takes_up_what_changes_and_ends_with_its_watch(
+    tmp_path: Path, end: signal.Signals
+) -> None:
+    if end == signal.SIGKILL and sys.platform != "linux":
+        pytest.skip("only Linux tells a process that its parent was killed")
+    corpus = tmp_path / "corpus"
+    (corpus / "tides").mkdir(parents=True)
+    (corpus / "articles").mkdir()
+    (corpus / "messages").symlink_to(shelf.ROOT / "corpus" / "messages")
+    (corpus / "tides" / "ebb.md").write_text("# Ebb\n\nThe water goes out at dawn and at dusk.")
+    listed = {"sources": [{"name": "tides", "kind": "folder", "address": "tides"}]}
+    (corpus / "sources.yaml").write_text(json.dumps(listed))
+    port = _free_port()
+    process = _start(
+        shelf.ROOT, tmp_path / "data", PORT=str(port),
+        HELPDESK_SERVER__SYNC="true", HELPDESK_CORPUS_DIR=str(corpus),
+    )  # fmt: skip
+    try:
+        indexed: list[str] = []
+        for _ in range(300):
+            assert process.poll() is None, process.communicate()[1]
+            try:
+                found = httpx.get(f"http://127.0.0.1:{port}/v1/documents", timeout=10).json()
+                indexed = [each["id"] for each in found.get("documents", ())]
+            except httpx.TransportError:
+                pass
+            if indexed:
+                break
+            time.sleep(0.1)
+        assert indexed == ["tides:ebb.md"]
+        watching = psutil.Process(process.pid).children(recursive=True)
+        assert any("watch" in each.cmdline() for each in watching)
+        process.send_signal(end)
+        process.communicate(timeout=30)
+        _, alive = psutil.wait_procs(watching, timeout=15)
+        assert alive == []
+    finally:
+        process.kill()

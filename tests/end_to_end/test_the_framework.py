@@ -19,7 +19,7 @@ from eval.metrics import found_at, recall_at
 from eval.questions import read_questions
 from ingest.boilerplate import is_boilerplate
 from ingest.models import Document, Loaded
-from ingest.sources import named_sources
+from ingest.sources import Registry, named_sources
 from rag.answerer import Answerer
 from rag.models import Question, Turn
 from rag.settings import Settings
@@ -63,7 +63,7 @@ class Indexed:
 
 @pytest.fixture(scope="module")
 def loaded(framework: Path, root: Path) -> Loaded:
-    source = named_sources([str(framework)], root / "corpus", None).sources[0]
+    source = named_sources([str(framework)], Registry.load(root / "corpus"), None).sources[0]
     everything = Loaded()
     for each in load_jekyll(source):
         everything.documents += each.documents

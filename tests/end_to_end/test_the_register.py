@@ -13,7 +13,7 @@ from ingest.gaps import gaps_of
 from ingest.models import Document, EmptyPage
 from ingest.register import Vocabulary, build_register, normal_address
 from ingest.sandbox import read_source
-from ingest.sources import named_sources
+from ingest.sources import Registry, named_sources
 from rag.models import Gap, Resource
 
 Row = dict[str, str]
@@ -29,7 +29,7 @@ REQUIRED_ON_GOVERNANCE = {
 
 @pytest.fixture(scope="module")
 def read(framework: Path, root: Path) -> tuple[list[Document], list[EmptyPage]]:
-    source = named_sources([str(framework)], root / "corpus", None).sources[0]
+    source = named_sources([str(framework)], Registry.load(root / "corpus"), None).sources[0]
     loaded = read_source(source)
     return (
         [document for each in loaded for document in each.documents],

@@ -21,7 +21,7 @@ import pytest
 from ingest.loaders.folder import FolderReader, join_files
 from ingest.loaders.jekyll import JekyllReader
 from ingest.models import Document, EmptyPage, Loaded
-from ingest.sources import named_sources
+from ingest.sources import Registry, named_sources
 
 AGREEING = 0.98
 ADDRESS = "https://framework.onemilliongenomes.eu"
@@ -42,7 +42,8 @@ class Reading:
 @pytest.fixture(scope="module")
 def source(framework: Path, root: Path) -> Reading:
     """As read from the checkout, near-duplicates kept, which only a whole site shows."""
-    reader = JekyllReader(named_sources([str(framework)], root / "corpus", None).sources[0])
+    registry = Registry.load(root / "corpus")
+    reader = JekyllReader(named_sources([str(framework)], registry, None).sources[0])
     paths = [path for path in reader.paths if path.endswith((".md", ".html"))]
     loaded = [reader.read(path) for path in paths]
     return Reading(
@@ -54,7 +55,7 @@ def source(framework: Path, root: Path) -> Reading:
 
 @pytest.fixture(scope="module")
 def html(rendered: Path, root: Path) -> Reading:
-    site = named_sources([str(rendered)], root / "corpus", ADDRESS).sources[0]
+    site = named_sources([str(rendered)], Registry.load(root / "corpus"), ADDRESS).sources[0]
     reader = FolderReader(site)
     read = [reader.read(path) for path in reader.paths if path.endswith(".html")]
     loaded = join_files(read, site)

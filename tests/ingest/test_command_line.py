@@ -7,15 +7,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import HashingEmbedder
+from servers.site import SiteServer
 from typer.testing import CliRunner, Result
 
 from ingest import __main__ as command_line
+from ingest.sync import SyncLog
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
 from rag.index import Store
@@ -25,6 +28,7 @@ Write = Callable[..., Path]
 KEYS = {
     "generation": str, "documents": dict, "chunks": int, "embedded": int,
     "embedding_seconds": float, "seconds": float,
+    "added": list, "changed": list, "removed": list, "stale": list,
     "skipped": list, "problems": list,
 }  # fmt: skip
 COUNTS = {"added", "changed", "unchanged", "removed", "skipped", "placeholder"}
@@ -136,7 +140,19 @@ def test_a_second_run_changes_nothing(write: Write) -> None:
     assert second["documents"] == dict.fromkeys(COUNTS, 0) | {"unchanged": 2}
 
 
-def test_naming_nothing_indexes_the_articles() -> None:
+def test_naming_nothing_reads_all_that_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "corpus" / "pages").mkdir()
+    (tmp_path / "corpus" / "pages" / "ebb.md").write_text(EBB, encoding="utf-8")
+    listed = {"name": "tides", "kind": "folder", "address": "pages", "licence": "CC0-1.0"}
+    (tmp_path / "corpus" / "sources.yaml").write_text(json.dumps({"sources": [listed]}))
+    assert report()["added"] == ["articles/when.md", "tides:ebb.md"]
+    (document,) = (each for each in Store(tmp_path / "data").open().documents() if each.chunks > 0
+                   and each.source == "tides")  # fmt: skip
+    assert document.licence == "CC0-1.0"
+    assert report("--source", "tides")["documents"]["unchanged"] == 2
+
+
+def test_naming_nothing_with_nothing_listed_indexes_the_articles() -> None:
     found = report()
     assert (found["documents"]["added"], found["chunks"]) == (1, 1)
 
@@ -357,3 +373,105 @@ def test_removing_what_is_not_indexed_names_what_is(write: Write) -> None:
     said = refusal(ingest("remove", "three"))
     assert "three" in said
     assert "one" in said
+
+
+# Sources that change, and that fail
+
+
+SITE = "<html><body><main><h1>Ebb</h1><p>{}</p></main></body></html>"
+
+
+@pytest.fixture
+def site(write: Write, monkeypatch: pytest.MonkeyPatch) -> Iterator[SiteServer]:
+    monkeypatch.setenv("HELPDESK_FETCH__ALLOWED_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("HELPDESK_FETCH__PAUSE_S", "0")
+    with SiteServer(write({"index.html": SITE.format(EBB)}, "site")) as server:
+        yield server
+
+
+def test_a_site_is_read_by_its_address_and_named_after_it(site: SiteServer) -> None:
+    found = report("--source", site.address)
+    assert found["added"] == ["127.0.0.1:index.html", "articles/when.md"]
+    assert found["stale"] == []
+
+
+def test_an_address_in_ones_own_network_is_refused_in_one_line(
+    site: SiteServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HELPDESK_FETCH__ALLOWED_HOSTS")
+    result = ingest("run", "--source", site.address)
+    assert "127.0.0.1 may not be asked" in refusal(result)
+    assert site.requests == []
+
+
+def test_a_source_that_fails_keeps_its_state_and_status_says_that_it_is_stale(
+    site: SiteServer,
+) -> None:
+    report("--source", site.address)
+    site.stop()
+    found = report("--source", site.address, code=1)
+    assert found["stale"] == ["127.0.0.1"]
+    assert found["documents"]["unchanged"] == 2
+    known = status()
+    assert known["stale"] == ["127.0.0.1"]
+    assert known["sync"]["127.0.0.1"]["failures"] == 1
+    assert "STALE, last had 20" in ingest("status").stdout
+
+
+def test_half_a_source_is_believed_when_one_says_so(write: Write) -> None:
+    folder = write({"ebb.md": EBB})
+    report("--source", folder)
+    (folder / "ebb.md").unlink()
+    assert "--accept" in report("--source", folder, code=1)["problems"][0]["problem"]
+    assert report("--source", folder, "--accept")["removed"] == ["atlas:ebb.md"]
+
+
+def test_the_doctor_finds_a_sound_index_sound_and_says_what_is_not(
+    site: SiteServer, tmp_path: Path
+) -> None:
+    assert ingest("doctor").exit_code == 1
+    report("--source", site.address)
+    sound = ingest("doctor")
+    assert sound.exit_code == 0, sound.stdout
+    assert all(line.startswith(("ok ", "note ")) for line in sound.stdout.splitlines())
+    (current,) = (tmp_path / "data" / "generations").iterdir()
+    (current / "index.sqlite").write_bytes(b"damaged")
+    broken = ingest("doctor")
+    assert broken.exit_code == 1
+    assert any(line.startswith("fault ") for line in broken.stdout.splitlines())
+
+
+def test_the_doctor_asks_the_listed_services_when_told(site: SiteServer, tmp_path: Path) -> None:
+    listed = {"name": "tides", "kind": "site", "address": site.address}
+    (tmp_path / "corpus" / "sources.yaml").write_text(json.dumps({"sources": [listed]}))
+    report()
+    site.requests.clear()
+    found = ingest("doctor", "--online")
+    assert site.requests
+    assert "tides" in found.stdout or "site" in found.stdout.lower()
+
+
+def test_the_watch_reads_what_is_due_and_ends_in_good_order(
+    site: SiteServer, root: Path, tmp_path: Path
+) -> None:
+    listed = {"name": "tides", "kind": "site", "address": site.address, "refresh": "1h"}
+    (tmp_path / "corpus" / "sources.yaml").write_text(json.dumps({"sources": [listed]}))
+    with subprocess.Popen(
+        [sys.executable, "-m", "ingest", "watch"],
+        cwd=root, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    ) as watching:  # fmt: skip
+        try:
+            log = SyncLog(tmp_path / "data" / "sync.json")
+            deadline = time.monotonic() + 60
+            while "tides" not in log.states() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            watching.terminate()
+            said = watching.communicate(timeout=20)[0]
+        finally:
+            watching.kill()
+    assert watching.returncode == 0, said
+    assert "Traceback" not in said
+    assert not log.states()["tides"].stale
+    assert "tides:index.html" in {each.document_id for each in Store(tmp_path / "data").open()
+                                  .documents()}  # fmt: skip

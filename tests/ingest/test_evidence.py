@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -157,3 +158,19 @@ def test_an_article_whose_sources_are_all_indexed_has_no_chunk() -> None:
     document = page(DAWN)
     written = article(("Found.", [evidence()]), ("Stale.", [evidence("Read it at noon.")]))
     assert summary_chunks(resolve_articles([written], [document], chunks_of(document))) == []
+
+
+def test_evidence_is_found_on_the_live_page_where_its_repository_is_not_indexed() -> None:
+    live = replace(
+        page(DAWN, path="gauges.html"),
+        source="site", document_id="site:gauges.html", url="https://tide.example/gauges/",
+    )  # fmt: skip
+    found = resolved(evidence(), live)
+    assert (found.quote, found.chunk_id) == (DAWN, "site:gauges.html#0")
+    assert (found.source, found.path) == ("site", "gauges.html")
+    assert resolved(evidence(DUSK), live).stale
+
+
+def test_evidence_is_looked_up_in_its_own_source_first() -> None:
+    live = replace(page(DUSK), source="site", url="https://tide.example/gauges")
+    assert resolved(evidence(), page(DAWN), live).source == "atlas"

@@ -13,7 +13,7 @@ from reading import load_jekyll
 
 from ingest.loaders.jekyll import count_files, is_jekyll, site_address
 from ingest.models import Document, Loaded, Source
-from ingest.sources import named_sources
+from ingest.sources import Registry, named_sources
 
 Write = Callable[..., Path]
 
@@ -83,7 +83,7 @@ def the(loaded: Loaded) -> Document:
 
 
 def test_each_page_of_the_invented_checkout_yields_the_document_beside_it(tidewatch: Path) -> None:
-    (source,) = named_sources([str(tidewatch)], tidewatch, None).sources
+    (source,) = named_sources([str(tidewatch)], Registry.load(tidewatch), None).sources
     loaded = merged(source)
     found = {each.path: described(each) for each in loaded.documents}
     expected = {
@@ -591,7 +591,7 @@ def test_a_page_is_as_old_as_its_last_commit(write: Write, pdf_bytes: Callable[.
     git(root, "commit", "--quiet", "-am", "Ebb", date="2032-05-06")
     write({"new.md": page("Not committed yet.", title="New")})
 
-    (source,) = named_sources([str(root)], root, None).sources
+    (source,) = named_sources([str(root)], Registry.load(root), None).sources
     published = {each.path: each.published for each in merged(source).documents}
     assert published == {
         "ebb.md": "2032-05-06",
@@ -612,7 +612,7 @@ def test_a_history_that_was_cut_off_dates_no_page(write: Write, tmp_path: Path) 
     copy = tmp_path / "copy"
     git(root, "clone", "--quiet", "--depth", "1", root.as_uri(), str(copy))
 
-    (source,) = named_sources([str(copy)], copy, None).sources
+    (source,) = named_sources([str(copy)], Registry.load(copy), None).sources
     dated = {(each.path, each.published, each.dated_by) for each in merged(source).documents}
     assert dated == {
         ("ebb.md", "2032-05-06", "snapshot"),
@@ -651,7 +651,7 @@ def test_no_program_that_a_checkout_names_is_run(write: Write, tmp_path: Path, t
         git(root, "config", "remote.origin.uploadpack", str(program))
         tree = git(root, "rev-parse", "HEAD^{tree}")
         (root / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
-    (source,) = named_sources([str(root)], root, None).sources
+    (source,) = named_sources([str(root)], Registry.load(root), None).sources
     merged(source)
     assert not mark.exists()
 

@@ -16,11 +16,20 @@ from filelock import FileLock
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from ingest import pipeline
-from ingest.cache import EmbeddingCache
-from ingest.models import DocumentCounts, IngestReport, Problem
+from ingest.models import (
+    DocumentCounts,
+    Fetched,
+    IngestReport,
+    Problem,
+    Remote,
+    Skipped,
+    Source,
+    SourceFile,
+)
+from ingest.pipeline import Fetch, Memory
 from ingest.register import Vocabulary
-from ingest.sources import named_sources
-from rag.errors import IndexLocked
+from ingest.sources import Registry, named_sources
+from rag.errors import IndexLocked, SourceUnavailable
 from rag.index import Generation, Store, chunk_sentences
 from rag.text import pin
 
@@ -68,6 +77,11 @@ class Steps:
         yield count
 
 
+def nothing_to_fetch(remote: Remote, count: Callable[[int], None]) -> Fetched:
+    """All sources are at hand."""
+    raise AssertionError(remote)
+
+
 @dataclass
 class Desk:
     """A data directory with the parts that a run needs; every run has a cache of its own."""
@@ -75,6 +89,7 @@ class Desk:
     directory: Path
     steps: Steps = field(default_factory=Steps)
     model: HashingEmbedder = field(default_factory=HashingEmbedder)
+    fetch: Fetch = nothing_to_fetch
 
     @property
     def store(self) -> Store:
@@ -87,20 +102,26 @@ class Desk:
         unavailable: Sequence[Problem] = (),
         removed: frozenset[str] = frozenset(),
         base_url: str | None = None,
+        order: Sequence[str] = (),
+        accept: bool = False,
+        remotes: Sequence[Remote] = (),
     ) -> IngestReport:
-        named = named_sources([str(each) for each in paths], self.directory, base_url)
+        names = [str(each) for each in paths] or ["articles"]
+        named = named_sources(names, Registry.load(self.directory), base_url)
         self.steps = Steps()
         return pipeline.run(
-            named.sources,
+            [*named.sources, *remotes],
             [*named.unavailable, *unavailable],
+            fetch=self.fetch,
             articles=articles,
             acronyms={"dwl": "dawn water level"},
             vocabulary=Vocabulary((), {}),
-            store=self.store,
-            cache=EmbeddingCache(self.directory / "data" / "embeddings.sqlite"),
+            memory=Memory.of(self.directory / "data"),
             embedder=self.model,
             progress=self.steps,
+            order=order,
             removed=removed,
+            accept=accept,
         )
 
     @property
@@ -602,3 +623,126 @@ def test_acronyms_are_those_of_the_documents_and_those_kept_by_hand(
 ) -> None:
     desk.ingest(write({"a.md": "The Mean Sea Level (MSL) is read at noon."}))
     assert dict(desk.index.acronyms) == {"dwl": "dawn water level", "msl": "mean sea level"}
+
+
+# Sources that have to be fetched
+
+
+ATLAS = Remote("atlas", "site", "https://tide.example", licence="CC-BY-4.0")
+
+
+def fetched(*files: Path, problems: Sequence[Problem] = ()) -> Fetch:
+    """A fetcher that finds some files on a site."""
+    found = tuple(
+        SourceFile(each.name, each, f"https://tide.example/{each.stem}") for each in files
+    )
+
+    def fetch(remote: Remote, count: Callable[[int], None]) -> Fetched:
+        source = Source(
+            remote.name, "site", Path("/"), address=remote.address, licence=remote.licence,
+            files=found,
+        )  # fmt: skip
+        return Fetched(source, (Skipped("x.zip", "no document"),), tuple(problems))
+
+    return fetch
+
+
+def unreachable(remote: Remote, count: Callable[[int], None]) -> Fetched:
+    raise SourceUnavailable("tide.example cannot be reached")
+
+
+def test_a_remote_source_is_fetched_and_read(desk: Desk, write: Write) -> None:
+    root = write({"ebb.html": f"<h1>Ebb</h1><p>{EBB}</p>", "flow.html": f"<p>{FLOW}</p>"})
+    desk.fetch = fetched(root / "ebb.html", root / "flow.html")
+    report = desk.ingest(remotes=[ATLAS])
+    assert report.added == ("atlas:ebb.html", "atlas:flow.html")
+    assert [each.path for each in report.skipped] == ["x.zip"]
+    document = desk.index.document("atlas:ebb.html")
+    assert document is not None
+    assert (document.url, document.licence) == ("https://tide.example/ebb", "CC-BY-4.0")
+
+
+def test_a_source_that_cannot_be_reached_stays_and_is_stale(desk: Desk, write: Write) -> None:
+    root = write({"ebb.html": f"<h1>Ebb</h1><p>{EBB}</p>"})
+    desk.fetch = fetched(root / "ebb.html")
+    desk.ingest(remotes=[ATLAS])
+    desk.fetch = unreachable
+    report = desk.ingest(remotes=[ATLAS])
+    assert report.stale == ("atlas",)
+    assert report.problems == (Problem("atlas", "tide.example cannot be reached"),)
+    assert report.documents == DocumentCounts(unchanged=1)
+    assert desk.paths == ["atlas:ebb.html"]
+    desk.fetch = fetched(root / "ebb.html")
+    assert desk.ingest(remotes=[ATLAS]).stale == ()
+
+
+def test_a_page_that_cannot_be_had_keeps_its_state_and_the_source_is_stale(
+    desk: Desk, write: Write
+) -> None:
+    root = write({name: f"<p>{text}</p>" for name, text in PAGES.items()})
+    every = [root / name for name in PAGES]
+    desk.fetch = fetched(*every)
+    desk.ingest(remotes=[ATLAS])
+    desk.fetch = fetched(*every[:2], problems=[Problem(every[2].name, "answers 503")])
+    report = desk.ingest(remotes=[ATLAS])
+    assert report.documents.unchanged == len(PAGES)
+    assert report.stale == ("atlas",)
+
+
+PAGES = {"ebb.html": EBB, "flow.html": FLOW, "rope.html": ROPE}
+
+
+def test_a_source_that_lost_more_than_half_is_not_believed(desk: Desk, write: Write) -> None:
+    root = write({name.replace("html", "md"): text for name, text in PAGES.items()})
+    desk.ingest(root)
+    (root / "ebb.md").unlink()
+    assert desk.ingest(root).documents == DocumentCounts(unchanged=2, removed=1)
+    (root / "rope.md").unlink()
+    assert desk.ingest(root).documents == DocumentCounts(unchanged=1, removed=1)
+    (root / "flow.md").unlink()
+    report = desk.ingest(root)
+    assert desk.paths == ["atlas:flow.md"]
+    assert report.stale == ("atlas",)
+    (problem,) = report.problems
+    assert problem.path == "atlas"
+    assert "--source atlas --accept" in problem.problem
+    assert desk.ingest(root, accept=True).documents.removed == 1
+    assert desk.paths == []
+
+
+def test_articles_that_have_gone_leave_the_index_as_it_is(desk: Desk, write: Write) -> None:
+    articles = write({"when.md": ARTICLE}, "articles")
+    desk.ingest(write({"ebb.md": EBB}), articles=articles)
+    before = desk.store.current()
+    with pytest.raises(SourceUnavailable, match="--accept"):
+        desk.ingest(articles=articles.parent / "elsewhere")
+    assert desk.store.current() == before
+
+
+def test_a_site_adds_what_its_repository_does_not_hold(desk: Desk, write: Write) -> None:
+    checkout = write(
+        {"_config.yml": "permalink: /:basename", "CNAME": "tide.example",
+         "pages/ebb.md": f"---\ntitle: Ebb\n---\n{EBB}"}, "repo",
+    )  # fmt: skip
+    root = write({"ebb.html": f"<h1>Ebb</h1><p>{EBB}</p>", "flow.html": f"<p>{FLOW}</p>"}, "site")
+    desk.fetch = fetched(root / "ebb.html", root / "flow.html")
+    report = desk.ingest(checkout, remotes=[ATLAS], order=("repo", "atlas"))
+    assert desk.paths == ["atlas:flow.html", "repo:pages/ebb.md"]
+    assert [each.path for each in report.skipped] == ["x.zip", "atlas:ebb.html"]
+    # Also when the two are read one after the other, in any order.
+    assert desk.ingest(remotes=[ATLAS], order=("repo", "atlas")).documents.unchanged == 2
+    desk.ingest(removed=frozenset({"repo"}))
+    assert desk.ingest(remotes=[ATLAS], order=("repo", "atlas")).added == ("atlas:ebb.html",)
+    desk.ingest(checkout, order=("repo", "atlas"))
+    assert desk.paths == ["atlas:flow.html", "repo:pages/ebb.md"]
+
+
+def test_the_report_says_what_changed(desk: Desk, write: Write) -> None:
+    root = write({"ebb.md": EBB, "flow.md": FLOW})
+    desk.ingest(root)
+    (root / "ebb.md").write_text(f"{EBB} Twice.")
+    (root / "flow.md").rename(root / "tide.md")
+    report = desk.ingest(root)
+    assert report.changed == ("atlas:ebb.md",)
+    assert report.added == ("atlas:tide.md",)
+    assert report.removed == ("atlas:flow.md",)

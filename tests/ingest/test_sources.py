@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.models import Source
-from ingest.sources import named_sources
+from ingest.models import Remote, Source
+from ingest.sources import ListedSource, Registry, named_sources
+from rag.errors import SourceUnavailable
 
 Write = Callable[..., Path]
 
@@ -26,7 +27,7 @@ def corpus(write: Write) -> Path:
 
 
 def one(path: Path, corpus: Path, base_url: str | None = None) -> Source:
-    named = named_sources([str(path)], corpus, base_url)
+    named = named_sources([str(path)], Registry.load(corpus), base_url)
     assert named.unavailable == ()
     (source,) = named.sources
     return source
@@ -76,7 +77,7 @@ def test_a_base_url_is_the_address_of_what_names_none(
 
 def test_what_does_not_exist_is_said_and_the_rest_is_read(write: Write, corpus: Path) -> None:
     root = write({"a.md": "It goes."})
-    named = named_sources([str(root / "nowhere"), str(root)], corpus, None)
+    named = named_sources([str(root / "nowhere"), str(root)], Registry.load(corpus), None)
     assert [each.name for each in named.sources] == ["atlas"]
     assert [(each.path, each.problem) for each in named.unavailable] == [
         (str(root / "nowhere"), "no such file or folder")
@@ -85,17 +86,17 @@ def test_what_does_not_exist_is_said_and_the_rest_is_read(write: Write, corpus: 
 
 def test_a_path_named_twice_is_one_source(write: Write, corpus: Path) -> None:
     root = write({"a.md": "It goes."})
-    named = named_sources([str(root), f"{root}/"], corpus, None)
+    named = named_sources([str(root), f"{root}/"], Registry.load(corpus), None)
     assert ([each.name for each in named.sources], named.unavailable) == (["atlas"], ())
 
 
 def test_the_articles_may_be_named_and_are_no_path(corpus: Path) -> None:
-    named = named_sources(["articles"], corpus, None)
+    named = named_sources(["articles"], Registry.load(corpus), None)
     assert (named.sources, named.unavailable) == ((), ())
 
 
 def test_naming_nothing_names_no_path(corpus: Path) -> None:
-    assert named_sources([], corpus, None).sources == ()
+    assert named_sources([], Registry.load(corpus), None).sources == ()
 
 
 def test_a_corpus_without_a_registry_knows_no_facts(write: Write, tmp_path: Path) -> None:
@@ -150,6 +151,134 @@ def test_a_repository_without_a_commit_has_no_date(write: Write, corpus: Path) -
 
 
 def test_a_name_longer_than_any_path_is_said(tmp_path: Path) -> None:
-    named = named_sources(["x" * 5000], tmp_path, None)
+    named = named_sources(["x" * 5000], Registry.load(tmp_path), None)
     assert named.sources == ()
     assert len(named.unavailable) == 1
+
+
+# What is listed
+
+
+LISTED = """
+sources:
+  - {name: articles, kind: articles}
+  - {name: repo, kind: jekyll, address: "https://github.com/tide/atlas", licence: CC-BY-4.0}
+  - {name: live, kind: site, address: "https://tide.example", language: en, refresh: 7d}
+  - {name: report, kind: zenodo, address: "https://zenodo.org/records/123"}
+  - {name: shelf, kind: folder, address: shelf, licence: CC0-1.0, language: pt}
+"""
+
+
+@pytest.fixture
+def listed(write: Write) -> Registry:
+    return Registry.load(write({"sources.yaml": LISTED, "shelf/a.md": "It goes."}, "corpus"))
+
+
+def remote(address: str, registry: Registry, zenodo: str = "https://zenodo.org") -> Remote:
+    named = named_sources([address], registry, None, zenodo)
+    assert named.unavailable == ()
+    (source,) = named.sources
+    assert isinstance(source, Remote)
+    return source
+
+
+def test_naming_nothing_names_all_that_is_listed_in_its_order(listed: Registry) -> None:
+    named = named_sources([], listed, None)
+    assert [each.name for each in named.sources] == ["repo", "live", "report", "shelf"]
+    assert named.unavailable == ()
+    assert named.sources[0] == Remote(
+        "repo", "jekyll", "https://github.com/tide/atlas", "CC-BY-4.0"
+    )
+    assert named.sources[1] == Remote("live", "site", "https://tide.example", None, "en")
+
+
+def test_a_listed_path_is_relative_to_the_list_and_keeps_its_facts(listed: Registry) -> None:
+    (shelf,) = named_sources(["shelf"], listed, None).sources
+    assert isinstance(shelf, Source)
+    assert (shelf.name, shelf.licence, shelf.language) == ("shelf", "CC0-1.0", "pt")
+    assert shelf.path == (listed.corpus / "shelf").resolve()
+
+
+def test_a_path_that_is_there_goes_before_a_listed_name(
+    listed: Registry, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write({"a.md": "It goes."}, "repo")
+    monkeypatch.chdir(folder.parent)
+    (source,) = named_sources(["repo"], listed, None).sources
+    assert isinstance(source, Source)
+    assert source.path == folder
+
+
+def test_an_address_that_is_listed_is_the_listed_source(listed: Registry) -> None:
+    assert remote("https://tide.example/", listed).name == "live"
+    assert remote("https://zenodo.org/records/123", listed).name == "report"
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "kind"),
+    [
+        ("https://docs.tide.example/guide/", "docs.tide.example-guide", "site"),
+        ("https://github.com/tide/gauges", "gauges", "jekyll"),
+        ("https://github.com/tide/gauges.git", "gauges", "jekyll"),
+        ("https://zenodo.org/record/77#.YX", "zenodo-77", "zenodo"),
+        ("https://doi.org/10.5281/zenodo.77", "zenodo-77", "zenodo"),
+        ("10.5281/zenodo.77", "zenodo-77", "zenodo"),
+        ("doi:10.5281/zenodo.77", "zenodo-77", "zenodo"),
+        ("https://zenodo.org/communities/tides", "zenodo-tides", "zenodo"),
+        ("https://zenodo.org/search?q=tides", "zenodo-q-tides", "zenodo"),
+    ],
+)
+def test_an_address_tells_its_kind_and_its_name(
+    listed: Registry, address: str, name: str, kind: str
+) -> None:
+    source = remote(address, listed)
+    assert (source.name, source.kind, source.address) == (name, kind, address)
+
+
+def test_another_zenodo_may_be_set(listed: Registry) -> None:
+    own = "http://127.0.0.1:8000"
+    assert remote(f"{own}/records/77", listed, own).kind == "zenodo"
+    assert remote(f"{own}/records/77", listed).kind == "site"
+
+
+@pytest.mark.parametrize("address", ["ftp://tide.example", "file:///etc/passwd", "gopher://x"])
+def test_what_is_no_web_address_is_refused(listed: Registry, address: str) -> None:
+    named = named_sources([address], listed, None)
+    assert named.sources == ()
+    assert "http" in named.unavailable[0].problem
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("sources: 3", "sources"),
+        ("sources: [{name: x, kind: newspaper}]", "kind"),
+        ("sources: [{name: x, kind: site}]", "address"),
+        ("sources: [{name: x, kind: folder, address: y, refresh: soon}]", "refresh"),
+        ("sources: [{name: a b, kind: folder, address: y}]", "name"),
+        ("sources: [{name: x, kind: folder, address: y, colour: red}]", "colour"),
+        ("sources: [{name: x, kind: folder, address: y}, {name: x, kind: folder, address: z}]",
+         "two sources are named 'x'"),
+        ("[", "not a list of sources"),
+    ],
+)  # fmt: skip
+def test_a_broken_list_is_said_in_one_line(write: Write, broken: str, told: str) -> None:
+    with pytest.raises(SourceUnavailable, match=told) as caught:
+        Registry.load(write({"sources.yaml": broken}, "corpus"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("refresh", "seconds"), [("30m", 1800), ("6h", 21_600), ("7d", 604_800)])
+def test_a_refresh_interval_is_a_number_and_a_unit(refresh: str, seconds: int) -> None:
+    source = ListedSource(name="x", kind="folder", address="y", refresh=refresh)
+    assert source.refresh_s == seconds
+
+
+def test_the_shipped_list_holds_the_framework_its_site_and_the_deliverables(root: Path) -> None:
+    shipped = Registry.load(root / "corpus")
+    kinds = [source.kind for source in shipped.sources.values()]
+    assert (kinds[:3], len(kinds)) == (["articles", "jekyll", "site"], 47)
+    assert all(source.refresh_s >= 86_400 for source in shipped.sources.values())
+    zenodo = [source for source in shipped.sources.values() if source.kind == "zenodo"]
+    assert len({source.address for source in zenodo}) == 44
+    assert all(source.linked_from for source in zenodo)

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic_settings import BaseSettings
 
 from api.settings import ApiSettings
+from ingest.settings import IngestSettings
 from rag.errors import BadSetting
 from rag.retriever import Weights
 from rag.settings import Settings, read_settings
@@ -25,7 +26,11 @@ def _names(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
             yield (f"{prefix}{name.upper()}",)
 
 
-ALL = [names for model in (Settings, ApiSettings) for names in _names(model, "HELPDESK_")]
+ALL = [
+    names
+    for model in (Settings, ApiSettings, IngestSettings)
+    for names in _names(model, "HELPDESK_")
+]
 
 
 def test_the_settings_are_found_at_all() -> None:
@@ -40,7 +45,7 @@ def test_every_setting_stands_in_the_readme(names: tuple[str, ...], root: Path) 
     assert any(re.search(rf"(?<!\w){name}(?!\w)", readme) for name in names)
 
 
-@pytest.mark.parametrize("model", [Settings, ApiSettings])
+@pytest.mark.parametrize("model", [Settings, ApiSettings, IngestSettings])
 def test_every_setting_says_what_it_is_for(model: type[BaseModel]) -> None:
     def described(part: type[BaseModel]) -> Iterator[str]:
         for name, found in part.model_fields.items():

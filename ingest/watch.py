@@ -1,0 +1,87 @@
+"""Scheduled sync: asks every listed source when it is due, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+
+from ingest.loaders.articles import ARTICLES
+from ingest.sources import ListedSource
+from ingest.sync import SourceState, due_at
+
+LONGEST_WAIT = timedelta(minutes=1)
+"""Between two looks at what is due: lists change, clocks jump, machines sleep."""
+
+
+def due(
+    listed: Mapping[str, ListedSource], states: Mapping[str, SourceState], now: datetime
+) -> tuple[list[str], datetime]:
+    """Which sources are due, and when the next one is.
+
+    Args:
+        listed: By name.
+        states: What came of asking them; see `ingest.sync`.
+        now: The moment, in UTC.
+
+    Returns:
+        The names of those that are due, in the order they are listed, and the
+        moment at which the first of the others will be.
+    """
+    moments = {
+        name: due_at(states.get(name), source.refresh_s, now)
+        for name, source in listed.items()
+        if source.kind != ARTICLES
+    }
+    later = [moment for moment in moments.values() if moment > now]
+    return [name for name, moment in moments.items() if moment <= now], min(
+        later, default=now + LONGEST_WAIT
+    )
+
+
+def watch(
+    plan: Callable[[datetime], tuple[list[str], datetime]],
+    run: Callable[[Sequence[str], threading.Event], None],
+    stop: threading.Event,
+) -> None:
+    """Run what is due until `stop` is set.
+
+    Args:
+        plan: `due`, with what is listed now.
+        run: Brings some sources up to date; ends early when the event is set.
+        stop: Set to end after the step at hand.
+    """
+    while not stop.is_set():
+        names, following = plan(datetime.now(UTC))
+        if names:
+            run(names, stop)
+        wait = min(following - datetime.now(UTC), LONGEST_WAIT)
+        # A run that failed at once is not to be begun again at once.
+        stop.wait(max(wait.total_seconds(), 1.0) if not names else 5.0)
+
+
+def run_as_child(names: Sequence[str], stop: threading.Event) -> None:
+    """Bring sources up to date by a process of its own.
+
+    What it takes, memory above all, is given back when it ends; that it may be
+    killed at any moment is what the index is made for.
+    """
+    options = [part for name in names for part in ("--source", name)]
+    with subprocess.Popen([sys.executable, "-m", "ingest", "run", *options]) as child:  # noqa: S603
+        while child.poll() is None:
+            if stop.wait(0.2):
+                child.terminate()
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Have the signals that end a service end the watch in good order."""
+
+    def stopped(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopped)

@@ -1,0 +1,22 @@
+"""A sync may be killed at any moment: nobody notices, and the next one makes it good."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from kills import kill
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks a process that has Chroma loaded")
+def test_twenty_kills_leave_an_index_as_a_clean_build_and_no_reader_sees_one(
+    tmp_path: Path,
+) -> None:
+    outcome = kill(20, tmp_path, seed=7)
+    assert outcome.killed == 20
+    assert outcome.differing == []
+    assert outcome.faults == []
+    # The reader did read, and did come to see new states.
+    assert outcome.answers > 50
+    assert outcome.generations > 10

@@ -1,0 +1,143 @@
+"""When a source was asked, and when it is due again."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.sources import ListedSource
+from ingest.sync import SourceState, SyncLog, due_at
+from ingest.watch import due, watch
+
+NOON = datetime(2031, 5, 4, 12, 0, tzinfo=UTC)
+HOUR = 3600
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> SyncLog:
+    return SyncLog(tmp_path / "sync.json")
+
+
+def at(moment: datetime, failures: int = 0) -> SourceState:
+    problem = "it rains" if failures else None
+    return SourceState(f"{moment:%Y-%m-%dT%H:%M:%SZ}", problem=problem, failures=failures)
+
+
+def test_nothing_is_known_of_what_was_never_asked(log: SyncLog) -> None:
+    assert log.states() == {}
+
+
+def test_a_source_that_was_had_is_not_stale(log: SyncLog) -> None:
+    log.record({"atlas": None}, now=NOON)
+    state = log.states()["atlas"]
+    assert state == SourceState("2031-05-04T12:00:00Z", read_at="2031-05-04T12:00:00Z")
+    assert not state.stale
+
+
+def test_a_source_that_fails_is_stale_and_as_old_as_it_was_last_had(log: SyncLog) -> None:
+    log.record({"atlas": None}, now=NOON)
+    log.record({"atlas": "it rains"}, now=NOON + timedelta(hours=1))
+    log.record({"atlas": "it pours"}, now=NOON + timedelta(hours=2))
+    state = log.states()["atlas"]
+    assert (state.stale, state.problem, state.failures) == (True, "it pours", 2)
+    assert (state.checked_at, state.read_at) == ("2031-05-04T14:00:00Z", "2031-05-04T12:00:00Z")
+
+
+def test_a_source_that_comes_back_is_not_stale_any_more(log: SyncLog) -> None:
+    log.record({"atlas": "it rains"}, now=NOON)
+    log.record({"atlas": None}, now=NOON + timedelta(hours=1))
+    assert (log.states()["atlas"].stale, log.states()["atlas"].failures) == (False, 0)
+
+
+def test_the_others_stay_as_they_are_and_what_is_removed_is_forgotten(log: SyncLog) -> None:
+    log.record({"atlas": None, "rope": None}, now=NOON)
+    log.record({}, removed=["rope"])
+    assert log.states().keys() == {"atlas"}
+
+
+def test_a_damaged_log_asks_everything_anew(tmp_path: Path) -> None:
+    file = tmp_path / "sync.json"
+    for content in (b"", b"{", b"[]", b'{"atlas": 3}', b"\xff"):
+        file.write_bytes(content)
+        assert SyncLog(file).states() == {}
+
+
+def test_a_source_is_due_when_its_interval_has_passed() -> None:
+    assert due_at(None, HOUR, NOON) == NOON
+    assert due_at(at(NOON), HOUR, NOON) == NOON + timedelta(hours=1)
+
+
+def test_a_failing_source_is_tried_again_sooner_and_then_ever_later() -> None:
+    waits = [due_at(at(NOON, failures), 24 * HOUR, NOON) - NOON for failures in range(1, 12)]
+    assert waits[:3] == [timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=20)]
+    assert waits == sorted(waits)
+    assert waits[-1] == timedelta(hours=24)
+
+
+def test_a_clock_that_was_set_back_asks_at_once() -> None:
+    assert due_at(at(NOON + timedelta(days=400)), HOUR, NOON) == NOON
+
+
+@given(st.integers(60, 10**7), st.integers(0, 10**6))
+def test_no_source_waits_longer_than_its_interval(refresh_s: int, failures: int) -> None:
+    assert due_at(at(NOON, failures), refresh_s, NOON) <= NOON + timedelta(seconds=refresh_s)
+
+
+# What the watch does
+
+
+LISTED = {
+    "articles": ListedSource(name="articles", kind="articles"),
+    "atlas": ListedSource(name="atlas", kind="folder", address="atlas", refresh="1h"),
+    "rope": ListedSource(name="rope", kind="folder", address="rope", refresh="2h"),
+}
+
+
+def test_what_was_never_asked_is_due_but_for_the_articles() -> None:
+    assert due(LISTED, {}, NOON)[0] == ["atlas", "rope"]
+
+
+def test_only_what_is_due_is_asked_and_the_next_moment_is_known() -> None:
+    states = {"atlas": at(NOON - timedelta(hours=1)), "rope": at(NOON - timedelta(hours=1))}
+    assert due(LISTED, states, NOON) == (["atlas"], NOON + timedelta(hours=1))
+
+
+def test_an_empty_list_is_looked_at_again() -> None:
+    names, following = due({}, {}, NOON)
+    assert names == []
+    assert following > NOON
+
+
+def test_the_watch_runs_what_is_due_and_ends_when_told() -> None:
+    stop = threading.Event()
+    ran: list[list[str]] = []
+
+    def run(names: list[str], stop: threading.Event) -> None:
+        ran.append(list(names))
+        stop.set()
+
+    watch(lambda now: (["atlas"], now + timedelta(hours=1)), run, stop)
+    assert ran == [["atlas"]]
+
+
+def test_the_watch_ends_at_once_while_nothing_is_due() -> None:
+    stop = threading.Event()
+    looks: list[datetime] = []
+
+    def plan(now: datetime) -> tuple[list[str], datetime]:
+        looks.append(now)
+        return [], now + timedelta(hours=1)
+
+    thread = threading.Thread(target=watch, args=(plan, pytest.fail, stop))
+    thread.start()
+    while not looks:
+        stop.wait(0.01)
+    stop.set()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+    assert len(looks) == 1
