@@ -7,6 +7,9 @@ PORT ?= 8000
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := torch==2.13.0
 
+# Processes that run the tests; a file's tests stay together.
+WORKERS ?= 2
+
 VENV := .venv
 PY := $(VENV)/bin/python
 LOG := $(VENV)/install.log
@@ -24,7 +27,7 @@ serve: $(VENV)/.runtime  ## Install, build the index if there is none, serve on 
 	@PORT=$(PORT) $(PY) -m api
 
 test: $(VENV)/.dev  ## Install what the tests need and run them
-	@HF_HUB_OFFLINE=1 $(PY) -m pytest $(PYTEST_ARGS)
+	@HF_HUB_OFFLINE=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## Lint, types, dependency direction
 	@$(PY) -m ruff check .

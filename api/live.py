@@ -22,8 +22,6 @@ class LiveIndex:
         self._build = build
         self._lock = threading.Lock()
         self._answerer: Answerer | None = None
-        self._retired: Answerer | None = None
-        """Of the generation before; questions that were being answered may still read it."""
 
     def answerer(self) -> Answerer:
         """Return the answerer of the current generation.
@@ -48,7 +46,5 @@ class LiveIndex:
                     raise
                 _LOG.warning("generation %s does not open: %s", current, error)
                 return serving
-            if self._retired is not None:
-                self._retired.generation.close()
-            self._retired, self._answerer = serving, built
+            self._answerer = built
             return built

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from threading import Event
 from typing import Annotated, NoReturn
 
 import typer
@@ -28,7 +27,7 @@ from ingest.register import Vocabulary
 from ingest.settings import IngestSettings
 from ingest.sources import Named, Registry, named_sources
 from ingest.sync import SourceState, SyncLog
-from ingest.watch import due, run_as_child, stop_on_signals
+from ingest.watch import due, exit_on_signals, run_as_child
 from ingest.watch import watch as keep_watch
 from rag.errors import HelpdeskError
 from rag.index import Store
@@ -288,8 +287,7 @@ def doctor(
 def watch() -> None:
     """Bring every listed source up to date when it is due, until stopped."""
     settings = _settings()
-    stop = Event()
-    stop_on_signals(stop)
+    exit_on_signals()
     log = SyncLog(settings.data_dir / "sync.json")
 
     def plan(now: datetime) -> tuple[list[str], datetime]:
@@ -297,7 +295,7 @@ def watch() -> None:
 
     try:
         print(f"watching {len(Registry.load(settings.corpus_dir).sources)} sources", flush=True)
-        keep_watch(plan, run_as_child, stop)
+        keep_watch(plan, run_as_child)
     except HelpdeskError as error:
         _fail(str(error))
 

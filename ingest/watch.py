@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import FrameType
+from typing import Never
 
 from ingest.loaders.articles import ARTICLES
 from ingest.sources import ListedSource
@@ -16,6 +17,7 @@ from ingest.sync import SourceState, due_at
 
 LONGEST_WAIT = timedelta(minutes=1)
 """Between two looks at what is due: lists change, clocks jump, machines sleep."""
+_BREATH_S = 5.0
 
 
 def due(
@@ -45,43 +47,52 @@ def due(
 
 def watch(
     plan: Callable[[datetime], tuple[list[str], datetime]],
-    run: Callable[[Sequence[str], threading.Event], None],
-    stop: threading.Event,
-) -> None:
-    """Run what is due until `stop` is set.
+    run: Callable[[Sequence[str]], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Never:
+    """Run what is due, for ever; a signal or an error ends it.
 
     Args:
         plan: `due`, with what is listed now.
-        run: Brings some sources up to date; ends early when the event is set.
-        stop: Set to end after the step at hand.
+        run: Brings some sources up to date.
+        sleep: Waits; a test looks on instead.
     """
-    while not stop.is_set():
+    while True:
         names, following = plan(datetime.now(UTC))
         if names:
-            run(names, stop)
-        wait = min(following - datetime.now(UTC), LONGEST_WAIT)
-        # A run that failed at once is not to be begun again at once.
-        stop.wait(max(wait.total_seconds(), 1.0) if not names else 5.0)
+            run(names)
+            # A run that failed at once is not to be begun again at once.
+            sleep(_BREATH_S)
+        else:
+            wait = min(following - datetime.now(UTC), LONGEST_WAIT)
+            sleep(max(wait.total_seconds(), 1.0))
 
 
-def run_as_child(names: Sequence[str], stop: threading.Event) -> None:
+def run_as_child(names: Sequence[str]) -> None:
     """Bring sources up to date by a process of its own.
 
     What it takes, memory above all, is given back when it ends; that it may be
     killed at any moment is what the index is made for.
     """
     options = [part for name in names for part in ("--source", name)]
-    with subprocess.Popen([sys.executable, "-m", "ingest", "run", *options]) as child:  # noqa: S603
-        while child.poll() is None:
-            if stop.wait(0.2):
-                child.terminate()
+    child = subprocess.Popen([sys.executable, "-m", "ingest", "run", *options])  # noqa: S603
+    try:
+        child.wait()
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
 
 
-def stop_on_signals(stop: threading.Event) -> None:
-    """Have the signals that end a service end the watch in good order."""
+def exit_on_signals() -> None:
+    """Have the signals that end a service end this one in good order.
+
+    They raise instead of setting a flag: a lock that the flag needs may be held
+    by what they interrupt.
+    """
 
     def stopped(_: int, __: FrameType | None) -> None:
-        stop.set()
+        raise SystemExit(0)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopped)

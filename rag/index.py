@@ -14,6 +14,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ SENTENCE_WORDS = 3
 """Shorter sentences get no vector of their own (DESIGN 3)."""
 
 _BATCH = 2000
-_OPENING = threading.Lock()
+_OPENING = threading.RLock()
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
@@ -313,6 +314,9 @@ class Generation:
         if not (directory / "chroma").is_dir():
             raise ValueError("the vectors are gone")
         self._chroma = _chroma(directory / "chroma")
+        # Whoever still answers from it holds it; after the last one it goes by itself.
+        self._release = weakref.finalize(self, _release, self._database, self._chroma)
+        self._release.atexit = False
         self._collections = {
             name: self._chroma.get_collection(name, embedding_function=None)
             for name in ("chunks", "sentences", "asks")
@@ -348,9 +352,7 @@ class Generation:
     def close(self) -> None:
         """Release the files and the memory; what is asked after that fails."""
         with self._lock:
-            self._database.close()
-        with _OPENING:
-            self._chroma.close()
+            self._release()
 
     def nearest(
         self, collection: str, vector: Vectors, count: int
@@ -569,6 +571,12 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         )
         database.executemany("INSERT INTO leftovers VALUES (?, ?)", contents.leftovers)
         database.executemany("INSERT INTO arrays VALUES (?, ?)", arrays.items())
+
+
+def _release(database: sqlite3.Connection, chroma: Client) -> None:
+    database.close()
+    with _OPENING:
+        chroma.close()
 
 
 def _flush(folder: Path) -> None:

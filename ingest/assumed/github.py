@@ -8,6 +8,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +25,6 @@ _FEW = 10
 _GITHUB_JSON = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _SHA = re.compile(r"[0-9a-f]{40}")
 _SHORT_SHA = 7
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def repository_of(source: ListedSource) -> str | None:
@@ -77,8 +77,15 @@ def _commit_faults(reply: Reply, said: Any) -> Iterator[str]:
     sha, date = at(said, "sha"), at(said, "commit.committer.date")
     if not (isinstance(sha, str) and _SHA.fullmatch(sha)):
         yield "sha of a commit is not 40 hexadecimal digits any more"
-    if not (isinstance(date, str) and _MOMENT.fullmatch(date)):
-        yield "commit.committer.date is not a moment in UTC any more"
+    if not (isinstance(date, str) and _is_moment(date)):
+        yield "commit.committer.date is not a moment with its offset from UTC any more"
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _archive_faults(service: Service, repository: str, sha: str) -> Iterator[str]:

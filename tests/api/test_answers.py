@@ -17,6 +17,7 @@ ANSWER = {
 CITATION = {
     "marker", "kind", "document_id", "source", "path", "title", "section", "url", "page", "quote",
     "label", "version", "doi", "published", "licence", "dated_by", "older",
+    "deliverable", "concept_doi", "superseded_by",
 }  # fmt: skip
 SHARE = "How can I share my data?"
 
@@ -71,6 +72,9 @@ def test_an_answered_question(client: TestClient) -> None:
         "licence": "CC-BY-4.0",
         "dated_by": "snapshot",
         "older": False,
+        "deliverable": None,
+        "concept_doi": None,
+        "superseded_by": None,
     }
     markers = {int(found) for found in re.findall(r"\[(\d+)\]", answer["text"])}
     assert markers == {citation["marker"] for citation in answer["citations"]}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import sqlite3
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -168,16 +168,18 @@ def test_questions_asked_while_the_index_changes_are_all_answered(
     assert statuses == [200] * 20
 
 
-def test_the_index_before_the_last_is_closed_and_the_last_is_not(tmp_path: Path) -> None:
+def test_an_index_is_released_when_the_last_question_to_it_is_answered(tmp_path: Path) -> None:
     store = shelf.written(tmp_path, _meadow())
     live = LiveIndex(store, lambda: shelf.answerer_over(store.open()))
-    first = live.answerer().generation
-    store.write(shelf.SECOND, shelf.contents(_meadow()))
-    second = live.answerer().generation
+    answering = live.answerer()
+    for name in (shelf.SECOND, f"{shelf.SECOND}-3", f"{shelf.SECOND}-4"):
+        store.write(name, shelf.contents(_meadow()))
+        live.answerer()
+    assert answering.generation.payloads()
     query = HashingEmbedder().queries(["meadow"])[0]
-    assert len(first.nearest("chunks", query, 1)[0]) == 1
-    store.use(shelf.FIRST)
-    assert live.answerer().generation.payloads()
-    with pytest.raises(sqlite3.ProgrammingError):
-        first.payloads()
-    assert second.payloads()
+    assert len(answering.generation.nearest("chunks", query, 1)[0]) == 1
+    released = answering.generation._release
+    assert released.alive
+    del answering
+    gc.collect()
+    assert not released.alive

@@ -807,7 +807,7 @@ def _two_tops(_: bytes) -> bytes:
         ),
         (
             lambda github: _edited(github, _commit(commit={"committer": {"date": 7}})),
-            "commit.committer.date is not a moment in UTC any more",
+            "commit.committer.date is not a moment with its offset from UTC any more",
         ),
         (
             lambda github: _edited(

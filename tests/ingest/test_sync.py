@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,31 +112,37 @@ def test_an_empty_list_is_looked_at_again() -> None:
     assert following > NOON
 
 
-def test_the_watch_runs_what_is_due_and_ends_when_told() -> None:
-    stop = threading.Event()
+class Ended(Exception):
+    """Ends a watch, as a signal does."""
+
+
+def test_the_watch_runs_what_is_due_and_then_waits() -> None:
+    plans = iter([(["atlas"], NOON), ([], datetime.now(UTC) + timedelta(seconds=30))])
     ran: list[list[str]] = []
-
-    def run(names: list[str], stop: threading.Event) -> None:
-        ran.append(list(names))
-        stop.set()
-
-    watch(lambda now: (["atlas"], now + timedelta(hours=1)), run, stop)
-    assert ran == [["atlas"]]
-
-
-def test_the_watch_ends_at_once_while_nothing_is_due() -> None:
-    stop = threading.Event()
-    looks: list[datetime] = []
+    waits: list[float] = []
 
     def plan(now: datetime) -> tuple[list[str], datetime]:
-        looks.append(now)
-        return [], now + timedelta(hours=1)
+        try:
+            return next(plans)
+        except StopIteration:
+            raise Ended from None
 
-    thread = threading.Thread(target=watch, args=(plan, pytest.fail, stop))
-    thread.start()
-    while not looks:
-        stop.wait(0.01)
-    stop.set()
-    thread.join(timeout=5)
-    assert not thread.is_alive()
-    assert len(looks) == 1
+    with pytest.raises(Ended):
+        watch(plan, lambda names: ran.append(list(names)), waits.append)
+    assert ran == [["atlas"]]
+    breath, until_due = waits
+    assert 1 < breath < 10
+    assert 25 < until_due <= 30
+
+
+def test_the_watch_looks_again_within_a_minute() -> None:
+    waits: list[float] = []
+
+    def plan(now: datetime) -> tuple[list[str], datetime]:
+        if waits:
+            raise Ended
+        return [], now + timedelta(days=7)
+
+    with pytest.raises(Ended):
+        watch(plan, pytest.fail, waits.append)
+    assert waits[0] <= 60
