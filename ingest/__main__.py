@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, NoReturn
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -17,17 +18,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ingest import doctor as checks
 from ingest import pipeline
 from ingest.fetch.client import Client
-from ingest.fetch.downloads import Downloads
 from ingest.fetch.fetcher import Fetcher
 from ingest.fetch.site import ROBOT
+from ingest.gather import Task
 from ingest.loaders.articles import ARTICLES
 from ingest.models import IngestReport
-from ingest.pipeline import Memory
+from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from ingest.settings import IngestSettings
-from ingest.sources import Named, Registry, named_sources
+from ingest.sources import Registry, listed_sources, named_sources
 from ingest.sync import SourceState, SyncLog
-from ingest.watch import due, exit_on_signals, run_as_child
+from ingest.watch import due as due_sources
+from ingest.watch import exit_on_signals, run_as_child
 from ingest.watch import watch as keep_watch
 from rag.errors import HelpdeskError
 from rag.index import Store
@@ -83,6 +85,9 @@ def run(
     articles: Annotated[
         bool, typer.Option("--articles/--no-articles", help="Index the shipped articles.")
     ] = True,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only listed sources whose refresh interval has passed.")
+    ] = False,
     accept: Annotated[
         bool,
         typer.Option("--accept", help="Believe a source that has lost half of its documents."),
@@ -92,41 +97,45 @@ def run(
     """Read the sources and build a new generation of the index."""
     if base_url and not base_url.startswith(("https://", "http://")):
         _fail("--base-url must begin with https:// or http://", code=2)
+    if due and source:
+        _fail("--due and --source exclude one another", code=2)
     settings, own = _settings(), _own_settings()
     try:
         registry = Registry.load(settings.corpus_dir)
-        named = named_sources(source or [], registry, base_url, own.fetch.zenodo)
+        if due:
+            waiting, _ = due_sources(registry.sources, _states(settings), datetime.now(UTC))
+            named = listed_sources(waiting, registry)
+        elif source:
+            named = named_sources(source, registry, base_url, own.fetch.zenodo)
+        else:
+            named = listed_sources(registry.sources, registry)
     except HelpdeskError as error:
         _fail(str(error))
-    report = _run(settings, named, articles=articles, accept=accept)
+    task = Task(named.sources, named.unavailable, accept=accept, anew=not source)
+    report = _run(settings, task, articles=articles)
     _show(report, as_json=as_json)
     if report.problems:
         raise typer.Exit(1)
 
 
-def _run(
-    settings: Settings,
-    named: Named,
-    *,
-    articles: bool,
-    accept: bool = False,
-    removed: frozenset[str] = frozenset(),
-) -> IngestReport:
+def _run(settings: Settings, task: Task, *, articles: bool) -> IngestReport:
     try:
+        memory = Memory.of(settings.data_dir)
+        own = _own_settings().fetch
+        knowledge = Knowledge(
+            articles=settings.corpus_dir / "articles" if articles else None,
+            acronyms=load_acronyms(settings.corpus_dir),
+            vocabulary=Vocabulary.load(settings.corpus_dir),
+            order=tuple(Registry.load(settings.corpus_dir).sources),
+        )
         with _client(settings) as client:
             return pipeline.run(
-                named.sources,
-                named.unavailable,
-                fetch=_fetcher(settings, client),
-                articles=settings.corpus_dir / "articles" if articles else None,
-                acronyms=load_acronyms(settings.corpus_dir),
-                vocabulary=Vocabulary.load(settings.corpus_dir),
-                memory=Memory.of(settings.data_dir),
+                task,
+                fetch=Fetcher(client, memory.downloads, zenodo=own.zenodo, github=own.github),
+                knowledge=knowledge,
+                memory=memory,
                 embedder=build_embedder(settings),
                 progress=_Bars(),
-                order=tuple(Registry.load(settings.corpus_dir).sources),
-                removed=removed,
-                accept=accept,
             )
     except HelpdeskError as error:
         _fail(str(error))
@@ -134,20 +143,19 @@ def _run(
         _fail(f"{settings.data_dir}: {error.strerror or error}")
 
 
+def _states(settings: Settings) -> dict[str, SourceState]:
+    log = SyncLog(settings.data_dir / "sync.json")
+    return log.states(Store(settings.data_dir).current())
+
+
 def _client(settings: Settings) -> Client:
     own = _own_settings().fetch
-    contact = own.contact or settings.answer.contact
+    # A header takes no other letters.
+    contact = quote(own.contact or settings.answer.contact, safe="@:/?&=#+,;%~")
     return Client(
         f"{_AGENT} (+{contact})",
         allowed_hosts=own.hosts,
         pause_s=own.pause_s,
-    )
-
-
-def _fetcher(settings: Settings, client: Client) -> Fetcher:
-    own = _own_settings().fetch
-    return Fetcher(
-        client, Downloads(settings.data_dir / "downloads"), zenodo=own.zenodo, github=own.github
     )
 
 
@@ -193,7 +201,7 @@ def status(
     except HelpdeskError as error:
         _fail(str(error))
     documents = generation.documents()
-    states = SyncLog(settings.data_dir / "sync.json").states()
+    states = _states(settings)
     sources: dict[str, int] = {}
     for document in documents:
         sources[document.source] = sources.get(document.source, 0) + 1
@@ -267,12 +275,16 @@ def doctor(
 ) -> None:
     """Check the index, and with --online what is assumed of the services it comes from."""
     settings = _settings()
-    found = list(checks.of_index(settings.data_dir, build_embedder(settings).name))
+    try:
+        found = list(checks.of_index(settings.data_dir, build_embedder(settings).name))
+        registry = Registry.load(settings.corpus_dir)
+    except HelpdeskError as error:
+        _fail(str(error))
     if online:
         own = _own_settings().fetch
         found += checks.of_services(
             lambda: _client(settings),
-            Registry.load(settings.corpus_dir),
+            registry,
             settings.data_dir,
             zenodo=own.zenodo,
             github=own.github,
@@ -288,27 +300,62 @@ def watch() -> None:
     """Bring every listed source up to date when it is due, until stopped."""
     settings = _settings()
     exit_on_signals()
-    log = SyncLog(settings.data_dir / "sync.json")
-
-    def plan(now: datetime) -> tuple[list[str], datetime]:
-        return due(Registry.load(settings.corpus_dir).sources, log.states(), now)
-
     try:
-        print(f"watching {len(Registry.load(settings.corpus_dir).sources)} sources", flush=True)
-        keep_watch(plan, run_as_child)
+        known = Registry.load(settings.corpus_dir)
     except HelpdeskError as error:
         _fail(str(error))
+    print(f"watching {len(known.sources)} sources", flush=True)
+
+    def plan(now: datetime) -> tuple[list[str], datetime]:
+        nonlocal known
+        try:
+            known = Registry.load(settings.corpus_dir)
+        except HelpdeskError as error:
+            # Somebody is writing it; what it said before goes on.
+            print(f"ingest: {error}", file=sys.stderr, flush=True)
+        return due_sources(known.sources, _states(settings), now)
+
+    def run_due(names: Sequence[str]) -> None:
+        before = _states(settings)
+        code = run_as_child()
+        after = _states(settings)
+        unheard = [name for name in names if after.get(name) == before.get(name)]
+        if unheard:
+            _note_failure(settings, unheard, f"its sync ended with exit code {code}")
+
+    keep_watch(plan, run_due)
+
+
+def _note_failure(settings: Settings, names: Sequence[str], problem: str) -> None:
+    """Have sources wait whose run could not even say what became of them."""
+    store = Store(settings.data_dir)
+    try:
+        store.directory.mkdir(parents=True, exist_ok=True)
+        with store.locked():
+            now = store.current()
+            log = SyncLog(settings.data_dir / "sync.json")
+            log.record(dict.fromkeys(names, problem), was=now, generation=now)
+    except (HelpdeskError, OSError) as error:
+        print(f"ingest: {error}", file=sys.stderr, flush=True)
 
 
 @app.command()
 def rollback() -> None:
     """Go back to the generation before the current one, until a source is read again."""
-    store = Store(_settings().data_dir)
-    current = store.current()
-    earlier = [name for name in store.names() if current and name < current]
-    if not earlier:
-        _fail("there is no earlier generation")
-    store.use(earlier[-1])
+    settings = _settings()
+    store = Store(settings.data_dir)
+    try:
+        with store.locked():
+            current = store.current()
+            earlier = [name for name in store.names() if current and name < current]
+            if not earlier:
+                _fail("there is no earlier generation")
+            store.use(earlier[-1])
+            SyncLog(settings.data_dir / "sync.json").follow(earlier[-1])
+    except HelpdeskError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{settings.data_dir}: {error.strerror or error}")
     print(f"generation: {earlier[-1]}")
 
 
@@ -318,15 +365,19 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in sta
     settings = _settings()
     try:
         known = {document.source for document in Store(settings.data_dir).open().documents()}
+        listed = Registry.load(settings.corpus_dir).sources
     except HelpdeskError as error:
         _fail(str(error))
+    known |= _states(settings).keys()
     if name == ARTICLES:
         _fail(
             "the shipped articles are part of every index; leave them out with: run --no-articles"
         )
     if name not in known:
         _fail(f"no source named {name!r} is indexed; there are: {', '.join(sorted(known))}")
-    _show(_run(settings, Named((), ()), articles=True, removed=frozenset({name})), as_json=False)
+    _show(_run(settings, Task(removed=frozenset({name})), articles=True), as_json=False)
+    if name in listed:
+        print(f"{name} is listed in sources.yaml: the next run without --source reads it again")
 
 
 def _settings() -> Settings:

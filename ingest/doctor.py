@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pypandoc
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from ingest.check import Check, judged, listed, opened_copy
 from ingest.loaders import ocr
 from ingest.online import of_services
-from ingest.sync import SourceState
+from ingest.sync import KEPT
 from rag.errors import HelpdeskError, IndexMismatch, NoIndex
 from rag.index import Generation, Store
 from rag.models import IndexedDocument
@@ -29,7 +29,6 @@ _ROOM = 3
 """Free space is wanted for as many generations: a draft, its vectors in the cache, and air."""
 _COLLECTIONS = ("chunks", "sentences", "asks")
 _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_STATES: TypeAdapter[dict[str, SourceState]] = TypeAdapter(dict[str, SourceState])
 
 
 def of_index(data_dir: Path, embedder: str) -> Iterator[Check]:
@@ -198,7 +197,7 @@ def _sources(file: Path) -> Iterator[Check]:
         yield Check("sources", "note", "none was asked yet, as far as is known here")
         return
     try:
-        states = _STATES.validate_json(file.read_bytes())
+        states = KEPT.validate_json(file.read_bytes()).sources
     except ValidationError:
         yield Check(
             "sources",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ingest.models import Document, Skipped
+from rag.models import Record
 
 _NEWER = ("isnewversionof", "obsoletes")
 _OLDER = ("ispreviousversionof", "isobsoletedby")
@@ -57,39 +58,38 @@ def mark_superseded(documents: Sequence[Document]) -> list[Document]:
     """Mark files of records that another record here, or they themselves, call replaced.
 
     Versions of one concept need no mark, as only the newest is read; but a new
-    version is at times published as a record of its own.
+    version is at times published as a record of its own. Relations are copied
+    from version to version by their authors: one that leads to another version
+    of the same concept says nothing.
     """
+    records = {each.record.record_id: each.record for each in documents if each.record}
+    concepts = {
+        _bare(doi): record.concept_id
+        for record in records.values()
+        for doi in (record.doi, record.concept_doi)
+        if doi
+    }
     newer: dict[str, str] = {}
-    for document in documents:
-        record = document.record
-        if record is None:
-            continue
-        for older in _related(document, _NEWER):
-            newer.setdefault(older, record.url)
-        own = {_bare(doi) for doi in (record.doi, record.concept_doi) if doi}
-        for other in _related(document, _OLDER):
-            if other not in own:
-                for doi in own:
-                    newer.setdefault(doi, f"https://doi.org/{other}")
-    return [replace(each, superseded_by=_replaced_by(each, newer)) for each in documents]
+    for record in records.values():
+        for older in _related(record, _NEWER):
+            if concepts.get(older) not in (None, record.concept_id):
+                newer.setdefault(concepts[older], record.url)
+    for record in records.values():
+        for other in _related(record, _OLDER):
+            if concepts.get(other) not in (None, record.concept_id):
+                newer.setdefault(record.concept_id, f"https://doi.org/{other}")
+    return [
+        replace(each, superseded_by=newer.get(each.record.concept_id) if each.record else None)
+        for each in documents
+    ]
 
 
-def _related(document: Document, relations: Iterable[str]) -> Iterator[str]:
-    """The DOIs that a document's record names in one of some relations."""
-    for related in document.record.related if document.record else ():
+def _related(record: Record, relations: Iterable[str]) -> Iterator[str]:
+    """The DOIs that a record names in one of some relations."""
+    for related in record.related:
         bare = _bare(related.identifier)
         if related.relation.lower() in relations and bare.startswith("10."):
             yield bare
-
-
-def _replaced_by(document: Document, newer: dict[str, str]) -> str | None:
-    record = document.record
-    if record is None:
-        return None
-    dois = (_bare(doi) for doi in (record.doi, record.concept_doi) if doi)
-    found = next((newer[doi] for doi in dois if doi in newer), None)
-    # A record that calls itself the newer version of its own concept replaces nothing else.
-    return found if found != record.url else None
 
 
 def _bare(identifier: str) -> str:

@@ -96,7 +96,9 @@ def source_key(source: Source) -> str:
     digest = _digest_of(source)
     if source.files is not None:
         for each in source.files:
-            digest.update(f"\0{each.path}\0{each.file.name}".encode(errors="surrogateescape"))
+            # Its name is the hash of its bytes; the folder it lies in says nothing.
+            fact = replace(each, file=Path(each.file.name))
+            digest.update(f"\0{fact}".encode(errors="replace"))
         return digest.hexdigest()
     # Dates come from the history, which may grow while the files stay.
     digest.update(git_log(source.path, "-1", "--format=%H").encode())

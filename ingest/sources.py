@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -123,33 +123,46 @@ class Named:
 
 
 def named_sources(
-    names: list[str], registry: Registry, base_url: str | None, zenodo: str = "https://zenodo.org"
+    names: Iterable[str],
+    registry: Registry,
+    base_url: str | None,
+    zenodo: str = "https://zenodo.org",
 ) -> Named:
-    """Resolve what ``--source`` names.
+    """Resolve what an operator typed.
 
     Args:
-        names: Names of listed sources, paths, addresses or DOIs; with none, all
-            that are listed.
+        names: Paths, names of listed sources, addresses or DOIs; a path that is
+            there goes before a name.
         registry: What is listed.
         base_url: Web address for paths that name none themselves.
         zenodo: Address of the Zenodo that is asked.
     """
+    return _gathered(names, lambda name: _resolve(name, registry, base_url, zenodo))
+
+
+def listed_sources(names: Iterable[str], registry: Registry) -> Named:
+    """Resolve sources by the names under which they are listed."""
+    return _gathered(names, lambda name: _of_listed(registry.sources[name], registry))
+
+
+def _gathered(names: Iterable[str], resolve: Callable[[str], Source | Remote | None]) -> Named:
     sources: dict[str, Source | Remote] = {}
     unavailable: list[Problem] = []
-    for name in names or registry.sources:
+    for name in names:
+        shown = name[:200] if name.isprintable() else repr(name)[:200]
         try:
-            source = _resolve(name, registry, base_url, zenodo)
+            source = resolve(name)
         except (SourceUnavailable, UnreadableDocument) as error:
-            unavailable.append(Problem(name[:200], str(error)))
+            unavailable.append(Problem(shown, str(error)))
             continue
         except (OSError, RuntimeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "no path"
-            unavailable.append(Problem(name[:200], f"cannot be read: {reason}"))
+            unavailable.append(Problem(shown, f"cannot be read: {reason}"))
             continue
         if source is None or source == sources.get(source.name):
             continue
         if source.name in sources or source.name == ARTICLES:
-            unavailable.append(Problem(name, f"another source is named {source.name!r} already"))
+            unavailable.append(Problem(shown, f"another source is named {source.name!r} already"))
             continue
         sources[source.name] = source
     return Named(tuple(sources.values()), tuple(unavailable))
@@ -164,24 +177,24 @@ def _resolve(
         SourceUnavailable: There is nothing to read.
         UnreadableDocument: A checkout's configuration is broken.
     """
-    listed = registry.sources.get(name)
-    if listed is not None and not (name != ARTICLES and Path(name).exists()):
-        return _of_listed(listed, registry, base_url)
-    if name == ARTICLES and not Path(name).exists():
+    if not name.strip():
+        raise SourceUnavailable("names nothing")
+    there = Path(name).exists()
+    if name == ARTICLES and not there:
         return None
+    if name in registry.sources and not there:
+        return _of_listed(registry.sources[name], registry)
     if _URL.match(name) or _DOI.fullmatch(name):
         return _of_address(name, registry, zenodo)
     path = Path(name)
-    if not path.exists():
+    if not there:
         raise SourceUnavailable("no such file or folder")
     if not path.is_dir() and not path.is_file():
         raise SourceUnavailable("neither a file nor a folder")
     return _of_path(path.resolve(), registry, base_url)
 
 
-def _of_listed(
-    listed: ListedSource, registry: Registry, base_url: str | None
-) -> Source | Remote | None:
+def _of_listed(listed: ListedSource, registry: Registry) -> Source | Remote | None:
     if listed.kind == "articles" or listed.address is None:
         return None
     if _URL.match(listed.address) or listed.kind in ("site", "zenodo"):
@@ -191,7 +204,7 @@ def _of_listed(
     path = registry.corpus / listed.address
     if not path.exists():
         raise SourceUnavailable("no such file or folder")
-    source = _of_path(path.resolve(), registry, base_url)
+    source = _of_path(path.resolve(), registry, None)
     return replace(
         source,
         name=listed.name,
@@ -203,7 +216,7 @@ def _of_listed(
 def _of_address(address: str, registry: Registry, zenodo: str) -> Remote:
     for listed in registry.sources.values():
         if listed.address and listed.address.rstrip("/") == address.rstrip("/"):
-            found = _of_listed(listed, registry, None)
+            found = _of_listed(listed, registry)
             if isinstance(found, Remote):
                 return found
     scheme = address.partition(":")[0].lower()

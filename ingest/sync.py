@@ -1,7 +1,8 @@
 """When each source was asked, what came of it, and when it is due again.
 
 Not part of a generation: an unchanged source is asked, and nothing of the
-index is written. Whoever loses the file asks every source once more.
+index is written. It speaks of one generation: where that is lost, or the file
+is, every source is asked once more.
 """
 
 from __future__ import annotations
@@ -38,7 +39,16 @@ class SourceState:
         return self.problem is not None
 
 
-_STATES: TypeAdapter[dict[str, SourceState]] = TypeAdapter(dict[str, SourceState])
+@dataclass(frozen=True)
+class Kept:
+    """The file's content."""
+
+    generation: str | None
+    """Of which the states speak."""
+    sources: dict[str, SourceState]
+
+
+KEPT: TypeAdapter[Kept] = TypeAdapter(Kept)
 
 
 class SyncLog:
@@ -48,16 +58,20 @@ class SyncLog:
         """Name the file; it is made when first written."""
         self._file = file
 
-    def states(self) -> dict[str, SourceState]:
-        """Every source that was asked; none where the file is missing or damaged."""
-        try:
-            return _STATES.validate_json(self._file.read_bytes())
-        except (OSError, ValidationError):
-            return {}
+    def states(self, generation: str | None) -> dict[str, SourceState]:
+        """Every source that was asked for a generation.
+
+        None where the file is missing, damaged, or speaks of another one.
+        """
+        kept = self._read()
+        return kept.sources if kept.generation == generation else {}
 
     def record(
         self,
         outcomes: Mapping[str, str | None],
+        *,
+        was: str | None,
+        generation: str | None,
         removed: Iterable[str] = (),
         now: datetime | None = None,
     ) -> dict[str, SourceState]:
@@ -65,11 +79,16 @@ class SyncLog:
 
         Args:
             outcomes: Name to why it could not be had; None: it was.
+            was: The generation in use before; what the file says of another one is void.
+            generation: The one in use from now on.
             removed: Sources that are known no more.
             now: The moment, in UTC.
+
+        Returns:
+            The states of all sources that are known.
         """
         moment = (now or datetime.now(UTC)).strftime(_STAMP)
-        states = self.states()
+        states = self.states(was)
         for name in removed:
             states.pop(name, None)
         for name, problem in outcomes.items():
@@ -80,13 +99,26 @@ class SyncLog:
                 problem=problem,
                 failures=0 if problem is None else 1 + (before.failures if before else 0),
             )
+        self._write(Kept(generation, states))
+        return states
+
+    def follow(self, generation: str) -> None:
+        """Let the states speak of another generation: somebody went back to it on purpose."""
+        self._write(Kept(generation, self._read().sources))
+
+    def _read(self) -> Kept:
+        try:
+            return KEPT.validate_json(self._file.read_bytes())
+        except (OSError, ValidationError):
+            return Kept(None, {})
+
+    def _write(self, kept: Kept) -> None:
         draft = self._file.with_name(f".{self._file.name}.draft")
         with draft.open("wb") as file:
-            file.write(_STATES.dump_json(states, indent=1))
+            file.write(KEPT.dump_json(kept, indent=1))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._file)
-        return states
 
 
 def due_at(state: SourceState | None, refresh_s: int, now: datetime) -> datetime:

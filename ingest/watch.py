@@ -68,16 +68,15 @@ def watch(
             sleep(max(wait.total_seconds(), 1.0))
 
 
-def run_as_child(names: Sequence[str]) -> None:
-    """Bring sources up to date by a process of its own.
+def run_as_child() -> int:
+    """Bring what is due up to date by a process of its own; returns its exit code.
 
     What it takes, memory above all, is given back when it ends; that it may be
     killed at any moment is what the index is made for.
     """
-    options = [part for name in names for part in ("--source", name)]
-    child = subprocess.Popen([sys.executable, "-m", "ingest", "run", *options])  # noqa: S603
+    child = subprocess.Popen([sys.executable, "-m", "ingest", "run", "--due"])
     try:
-        child.wait()
+        return child.wait()
     finally:
         if child.poll() is None:
             child.terminate()

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -26,11 +26,12 @@ import numpy as np
 from chromadb.api.client import Client
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from rag.embedder import Vectors
-from rag.errors import IndexMismatch, NoIndex, UnknownTopic
+from rag.errors import IndexLocked, IndexMismatch, NoIndex, UnknownTopic
 from rag.lexical import LexicalLeg, four_grams, words
 from rag.models import (
     Article,
@@ -223,6 +224,23 @@ class Store:
         _flush(draft)
         draft.rename(self.generations / name)
         self.use(name)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the one that writes.
+
+        Raises:
+            IndexLocked: Another process is.
+        """
+        lock = FileLock(self.directory / "ingest.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise IndexLocked("another ingest is writing; try again when it has ended") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def use(self, name: str) -> None:
         """Make a complete generation the current one, atomically."""

@@ -36,8 +36,9 @@ from ingest import pipeline
 from ingest.fetch.client import Client
 from ingest.fetch.downloads import Downloads
 from ingest.fetch.fetcher import Fetcher
+from ingest.gather import Task
 from ingest.models import Remote, Source
-from ingest.pipeline import Memory
+from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from rag.answerer import Answerer
 from rag.index import Store
@@ -77,12 +78,9 @@ def ingest(data: Path, folder: Path, address: str) -> None:
     with Client("kills/1 (+mailto:nobody@example.org)", allowed_hosts=hosts) as client:
         fetch = Fetcher(client, Downloads(data / "downloads"), zenodo=address, github=address)
         report = pipeline.run(
-            [Source("atlas", "folder", folder), Remote("harbours", "site", address)],
-            [],
+            Task([Source("atlas", "folder", folder), Remote("harbours", "site", address)]),
             fetch=fetch,
-            articles=None,
-            acronyms={},
-            vocabulary=Vocabulary((), {}),
+            knowledge=Knowledge(None, {}, Vocabulary((), {}), ("harbours", "atlas")),
             memory=Memory.of(data),
             embedder=HashingEmbedder(),
             progress=_Silence(),

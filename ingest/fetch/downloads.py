@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pages (
@@ -27,7 +28,7 @@ CREATE TABLE IF NOT EXISTS pages (
 CREATE TABLE IF NOT EXISTS files (
     key TEXT PRIMARY KEY, name TEXT NOT NULL);
 """
-_KEPT_S = 7 * 86_400
+_KEPT_S = 30 * 86_400
 """How long what nobody points at any more is kept."""
 
 
@@ -50,6 +51,7 @@ class StoredPage:
     """What its reader found in the body, as JSON; opaque here."""
 
 
+_Asked = TypeVar("_Asked")
 _PAGE: TypeAdapter[StoredPage] = TypeAdapter(StoredPage)
 
 
@@ -113,7 +115,10 @@ class Downloads:
         rows = self._rows(
             "SELECT content FROM pages WHERE source = ? AND address = ?", (source, address)
         )
-        stored = _PAGE.validate_json(rows[0][0]) if rows else None
+        try:
+            stored = _PAGE.validate_json(rows[0][0]) if rows else None
+        except ValidationError:
+            return None
         if stored and stored.file and not self.path(stored.file).is_file():
             return None
         return stored
@@ -140,9 +145,9 @@ class Downloads:
         self._write("INSERT OR REPLACE INTO files VALUES (?, ?)", (key, name))
 
     def prune(self, now: Callable[[], float] = time.time) -> None:
-        """Remove drafts of a killed run, and files and trees that were not read for a week.
+        """Remove drafts of a killed run, and files and trees that were not in use for a month.
 
-        A file that is read anew is touched by `touch`.
+        What is in use is touched at every sync (`touch`).
         """
         shutil.rmtree(self.directory / "drafts", ignore_errors=True)
         for folder in ("files", "trees"):
@@ -162,13 +167,23 @@ class Downloads:
     def _rows(self, query: str, values: tuple[str, ...]) -> list[tuple[str, ...]]:
         if not self._database.is_file():
             return []
-        with closing(self._connect()) as database:
-            return database.execute(query, values).fetchall()
+        return self._sound(lambda database: database.execute(query, values).fetchall())
 
     def _write(self, statement: str, values: tuple[str, ...]) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        with closing(self._connect()) as database, database:
-            database.execute(statement, values)
+        self._sound(lambda database: database.execute(statement, values))
+
+    def _sound(self, ask: Callable[[sqlite3.Connection], _Asked]) -> _Asked:
+        """Ask the database; a damaged one is put aside and begun anew, as it is only a cache."""
+        try:
+            with closing(self._connect()) as database, database:
+                return ask(database)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self._database.replace(self._database.with_suffix(".damaged"))
+            with closing(self._connect()) as database, database:
+                return ask(database)
 
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._database, timeout=30)

@@ -150,7 +150,10 @@ def _commit(
     headers = {**_ACCEPT, "If-None-Match": known.etag} if known and known.etag else _ACCEPT
     reply = client.get(address, headers, megabytes=_COMMIT_MB)
     if reply.status == 304 and known:
-        return _COMMIT.validate_json(known.facts)
+        try:
+            return _COMMIT.validate_json(known.facts)
+        except ValidationError:
+            reply = client.get(address, _ACCEPT, megabytes=_COMMIT_MB)
     _check(reply, repository)
     try:
         answer = _Answer.model_validate_json(reply.body)

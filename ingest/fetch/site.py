@@ -42,6 +42,8 @@ _MAX_ASKED = 3 * _MAX_PAGES
 """Addresses asked for, those that lead nowhere included."""
 _MAX_SEEN = 50_000
 """Addresses that are kept in mind."""
+_MAX_CRAWL_S = 2 * 3600
+"""Seconds for a whole site; a slow one must not keep the others waiting for days."""
 _MAX_TOTAL = 4_000_000_000
 """Bytes that one crawl takes in."""
 _MAX_PAGE = 10_000_000
@@ -87,7 +89,9 @@ _OTHER = frozenset(
 _GONE = (404, 410)
 _GONE_DAYS = 7
 """How long a dead link is believed to be dead, where no sitemap lists it."""
-_CLOSED = (401, 402, 403, 407, 451)
+_CLOSED = (401, 402, 451)
+_REFUSED = (403, 407)
+"""As one answers who is not let in; and as one who takes us for something else."""
 _CLOSED_TO_ROBOTS = "closed to robots"
 _IS_FILE = re.compile(r"\.(?:x?html?|php\d?|aspx?|jsp|pdf)$", re.IGNORECASE)
 _PRINTED_AS_ESCAPED = frozenset("/\\?#%")
@@ -207,6 +211,7 @@ class _Crawl:
         self._asked: set[str] = set()
         self._gone: set[str] = set()
         """Of those asked for: what is no longer there for us."""
+        self._until = time.monotonic() + _MAX_CRAWL_S
         self._received = 0
         self._failures = 0
         self._robots = Protego.parse("")
@@ -226,10 +231,12 @@ class _Crawl:
         self._read_sitemaps()
         for address in self._listed:
             self._follow(address, listed=True)
-        while self._waiting and not self._is_full():
+        while self._waiting and not self._is_full() and not self._is_late():
             self._visit(self._waiting.popleft())
             self._count(1)
-        if self._waiting:
+        if self._waiting and self._is_late():
+            self._whole(self._waiting[0], f"not read within {_MAX_CRAWL_S // 3600} hours")
+        elif self._waiting:
             path = _likely_path(self._waiting[0])
             read = f"only the first {len(self._pages)} pages of the site are read"
             self._problems[path] = Problem(path, f"{read}; from here on there are too many")
@@ -308,19 +315,35 @@ class _Crawl:
             self._listed = dict.fromkeys(self._listed)
 
     def _sitemap(self, address: str) -> bytes:
-        """A sitemap; that of before where it cannot be had, nothing where there is none."""
-        known = self._downloads.page(self._remote.name, address)
+        """A sitemap; that of before where it cannot be had, nothing where there is none.
+
+        A page that stands in its place, of a login or a guard, is not an empty one.
+        """
+        source = self._remote.name
+        known = self._downloads.page(source, address)
+        before = self._body(known) if known and known.status == 200 else b""
+        if not _is_sitemap(before):
+            before = b""
         try:
             stored = self._ask(address, suffix=".xml")
-            failed = f"answered {stored.status}" if stored.status >= 500 else ""
-        except Refused:
-            return b""
+        except Refused as error:
+            failed = str(error) if before else ""
+            content = b""
         except SourceUnavailable as error:
-            failed = str(error)
-        if failed:
-            self._whole(address, failed)
-            return self._body(known) if known else b""
-        return self._body(stored) if stored.status == 200 else b""
+            failed, content = str(error), b""
+        else:
+            content = self._body(stored) if stored.status == 200 else b""
+            failed = ""
+            if stored.status >= 500:
+                failed = f"answered {stored.status}"
+            elif before and stored.status not in _GONE and not _is_sitemap(content):
+                failed = f"is no sitemap any more, it answered {stored.status}"
+        if not failed:
+            return content
+        if known and before:
+            self._downloads.remember(source, address, known)
+        self._whole(address, failed)
+        return before
 
     def _whole(self, address: str, problem: str) -> None:
         """Report what concerns no single page: all that is not found keeps its old state."""
@@ -333,6 +356,9 @@ class _Crawl:
         return [own for each in addresses if each and (own := self._site.own(each))]
 
     # How it goes on
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._until
 
     def _is_full(self) -> bool:
         return (
@@ -384,11 +410,21 @@ class _Crawl:
         elif stored.status in _CLOSED:
             self._gone.add(address)
             self._skip(address, f"not public, it answered {stored.status}")
+        elif stored.status in _REFUSED and not self._is_known(address):
+            self._skip(address, f"not public, it answered {stored.status}")
+        elif stored.status in _GONE and self._is_known(address):
+            # Forgotten, so that it is asked for once more before it counts as dead.
+            self._gone.add(address)
         elif stored.status in _GONE:
             today = datetime.now(UTC).date().isoformat()
             self._downloads.remember(self._remote.name, address, replace(stored, modified=today))
         else:
             self._fail(address, f"answered {stored.status}")
+
+    def _is_known(self, address: str) -> bool:
+        """Whether an address held a page, or file, when it was asked last."""
+        known = self._downloads.page(self._remote.name, address)
+        return known is not None and known.file is not None
 
     def _is_dead(self, address: str) -> bool:
         """Whether a link was dead not long ago: to ask costs an answer that has no condition."""
@@ -428,6 +464,7 @@ class _Crawl:
         """Note what could not be asked; where it led is followed all the same."""
         known = self._downloads.page(self._remote.name, address)
         if known and known.file:
+            self._downloads.touch(self._downloads.path(known.file))
             self._take(address, known)
             page = self._pages.get(self._final.get(address, ""))
             if page and page.stored is known:
@@ -477,7 +514,7 @@ class _Crawl:
             reply = ask(_conditions(known))
             url = web_address(reply.url) or reply.url
             if reply.status == 304 and known and known.url == url:
-                return self._unchanged(address, known)
+                return self._unchanged(address, known, reply)
             if reply.status == 304:
                 # Its redirect leads elsewhere by now, to what has the same tag.
                 reply = ask({})
@@ -491,14 +528,16 @@ class _Crawl:
         self._downloads.remember(source, address, stored)
         return stored
 
-    def _unchanged(self, address: str, known: StoredPage) -> StoredPage:
-        """What is known of a page; read anew where our reader has changed."""
+    def _unchanged(self, address: str, known: StoredPage, reply: Reply) -> StoredPage:
+        """What is known of a page; read anew where our reader, or what its header says, has."""
         if known.file is None:
             return known
         self._downloads.touch(self._downloads.path(known.file))
-        if not known.facts or _facts(known).version == _VERSION:
-            return known
         header = _facts(known).header
+        if said := reply.headers.get("x-robots-tag"):
+            header = robots_directives(said, ROBOT)
+        if not known.facts or (_facts(known).version, _facts(known).header) == (_VERSION, header):
+            return known
         stored = replace(known, facts=_noted(_Facts(_VERSION, self._links(known), header)))
         self._downloads.remember(self._remote.name, address, stored)
         return stored
@@ -700,6 +739,12 @@ def _likely_path(address: str) -> str:
     """The path of what has not been read: by its address alone."""
     named = Path(urlsplit(address).path).suffix.lower()
     return _path(address, named if named in _MEDIA.values() else _HTML)
+
+
+def _is_sitemap(content: bytes) -> bool:
+    """Whether a body can be a sitemap, packed or not, judged by its beginning."""
+    head = content[:1_000].lower()
+    return content.startswith(b"\x1f\x8b") or b"<urlset" in head or b"<sitemapindex" in head
 
 
 def _media_type(reply: Reply) -> str:

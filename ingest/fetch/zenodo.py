@@ -18,6 +18,7 @@ from ingest.fetch.zenodo_records import (
     MAX_RECORDS,
     SANDBOX,
     ClientRefused,
+    Closed,
     Zenodo,
     ZenodoAddress,
     ZenodoFile,
@@ -36,6 +37,8 @@ __all__ = ["Zenodo", "ZenodoAddress", "fetch_zenodo", "is_zenodo"]
 MAX_MEGABYTES = 150
 """Of one file. The reports among our corpora stay below 5 MB."""
 _LANDING = "record.html"
+_UNREAD = ""
+"""Stands for the id of a version that is there and may not be read."""
 _PDF = ".pdf"
 _TEXTS = (".docx", ".odt", ".epub", ".md", ".html", ".htm", ".txt")
 """What is read of a record without PDF; of several formats of one text the first."""
@@ -80,11 +83,12 @@ def fetch_zenodo(remote: Remote, zenodo: Zenodo, downloads: Downloads) -> Fetche
         zenodo = Zenodo(zenodo.client, SANDBOX)
     haul = _Haul()
     if address.record_id is not None:
-        record = zenodo.newest(zenodo.record(address.record_id))
+        record = _RecordFetcher(remote, zenodo, downloads, haul).fetch_newest(
+            zenodo.record(address.record_id), ""
+        )
         if address.record_id not in (record.id, record.concept_id):
             newer = f"replaced by its newer version {record.id}, which is read"
             haul.skipped.append(Skipped(f"record {address.record_id}", newer))
-        _RecordFetcher(remote, zenodo, downloads, haul).fetch(record, "")
     else:
         _fetch_all(remote, address, zenodo, downloads, haul)
     source = Source(
@@ -117,7 +121,7 @@ def _fetch_all(
     for record in sorted(found.records, key=lambda record: int(record.concept_id)):
         folder = f"{record.concept_id}/"
         try:
-            fetcher.fetch(zenodo.newest(record), folder)
+            fetcher.fetch_newest(record, folder)
         except ClientRefused:
             raise
         except SourceUnavailable as error:
@@ -132,6 +136,22 @@ class _RecordFetcher:
     zenodo: Zenodo
     downloads: Downloads
     haul: _Haul
+
+    def fetch_newest(self, record: ZenodoRecord, folder: str) -> ZenodoRecord:
+        """Add what the newest version of a record holds; returns that version.
+
+        One that nobody may read has replaced the others all the same.
+        """
+        try:
+            newest = self.zenodo.newest(record)
+        except Closed as error:
+            told = f"has been replaced, and {error}"
+            self.haul.problems.append(Problem(folder or f"record {record.id}", told))
+            facts = record.facts(self.zenodo.landing(record))
+            self.haul.records.append(replace(facts, record_id=_UNREAD))
+            return record
+        self.fetch(newest, folder)
+        return newest
 
     def fetch(self, record: ZenodoRecord, folder: str) -> None:
         """Add a record's abstract and documents.

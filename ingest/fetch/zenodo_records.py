@@ -70,6 +70,10 @@ _UNQUOTED = "/!$&'()*+,;=:@"
 """What the service leaves as it is in the address of a file, beside letters and digits."""
 
 
+class Closed(SourceUnavailable):
+    """Something that is gone, or that nobody may read without a right to it."""
+
+
 class ClientRefused(SourceUnavailable):
     """The service will not talk to this client; asking for more makes it worse."""
 
@@ -170,7 +174,16 @@ def _text(value: object) -> str | None:
     """Text on one line; None for whatever has none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    return " ".join(str(value).split()) or None
+    return " ".join(_sound(str(value)).split()) or None
+
+
+def _sound(text: str) -> str:
+    """Text that can be written: JSON may hold halves of letters."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _markup(value: object) -> object:
+    return _sound(value) if isinstance(value, str) else value
 
 
 def _listed(value: object) -> object:
@@ -186,6 +199,7 @@ def _digits(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_ID = re.compile(r"[0-9]{1,18}")
 Text = Annotated[str | None, BeforeValidator(_text)]
 Id = Annotated[str, BeforeValidator(_digits), StringConstraints(pattern=r"^[0-9]{1,18}$")]
 
@@ -209,7 +223,9 @@ class _FileLinks(_Said):
 class ZenodoFile(_Said):
     """A file of a record."""
 
-    key: str = Field(validation_alias=AliasChoices("key", "filename"), min_length=1)
+    key: Annotated[str, BeforeValidator(_markup)] = Field(
+        validation_alias=AliasChoices("key", "filename"), min_length=1
+    )
     """Its name; untrusted."""
     size: int | None = Field(default=None, validation_alias=AliasChoices("size", "filesize"), ge=0)
     checksum: Text = None
@@ -255,7 +271,7 @@ class _Metadata(_Said):
     publication_date: Text = None
     version: Text = None
     language: Text = None
-    description: str | None = None
+    description: Annotated[str | None, BeforeValidator(_markup)] = None
     access_right: Text = None
     embargo_date: Text = None
     license: Annotated[_Licence | None, BeforeValidator(_named)] = None
@@ -280,7 +296,7 @@ class ZenodoRecord(_Said):
     def concept_id(self) -> str:
         """What all versions share; its own id where the record names none."""
         named = self._version.parent.pid_value or ""
-        return self.concept or (named if named.isdecimal() else self.id)
+        return self.concept or (named if _ID.fullmatch(named) else self.id)
 
     @property
     def is_newest(self) -> bool | None:
@@ -438,6 +454,7 @@ class Zenodo:
         """The version of a record that no other follows.
 
         Raises:
+            Closed: There is one, and nobody may read it.
             SourceUnavailable: It cannot be had.
         """
         if record.is_newest:
@@ -557,6 +574,7 @@ def check_status(reply: Reply, what: str) -> None:
 
     Raises:
         ClientRefused: A page of HTML says no: the request never reached the application.
+        Closed: It is gone, or not for us.
         SourceUnavailable: Anything else, with what the service says.
     """
     if reply.status == 200:
@@ -569,9 +587,9 @@ def check_status(reply: Reply, what: str) -> None:
     except ValidationError:
         said = ""
     if reply.status in (404, 410):
-        raise SourceUnavailable(f"{what} is gone: {said or 'the service knows none'}")
+        raise Closed(f"{what} is gone: {said or 'the service knows none'}")
     if reply.status in (401, 403):
-        raise SourceUnavailable(f"{what} may not be read ({reply.status}{said and ': '}{said})")
+        raise Closed(f"{what} may not be read ({reply.status}{said and ': '}{said})")
     raise SourceUnavailable(f"{what} was refused ({reply.status}{said and ': '}{said})")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import HashingEmbedder
@@ -15,10 +16,11 @@ from ingest import pipeline
 from ingest.fetch.client import Client
 from ingest.fetch.downloads import Downloads
 from ingest.fetch.fetcher import Fetcher
+from ingest.gather import Task
 from ingest.models import DocumentCounts, IngestReport, Remote
-from ingest.pipeline import Memory
+from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
-from ingest.sources import Registry, named_sources
+from ingest.sources import Registry, listed_sources
 from rag.answerer import Answerer
 from rag.errors import SourceUnavailable
 from rag.messages import Messages
@@ -42,12 +44,9 @@ class Desk:
 
     def ingest(self, *remotes: Remote) -> IngestReport:
         return pipeline.run(
-            remotes or [RECORD],
-            [],
+            Task(remotes or [RECORD]),
             fetch=self.fetch,
-            articles=None,
-            acronyms={},
-            vocabulary=Vocabulary((), {}),
+            knowledge=Knowledge(None, {}, Vocabulary((), {})),
             memory=Memory.of(self.data),
             embedder=HashingEmbedder(),
             progress=self,
@@ -175,11 +174,69 @@ def test_a_record_that_calls_another_its_older_version_marks_its_citations(
     assert cited == f"{desk.server.base}/records/301"
 
 
+def test_a_new_version_with_the_same_bytes_is_cited_as_the_new_one(
+    desk: Desk, pdf_bytes: Callable[..., bytes]
+) -> None:
+    pdf = ServedFile("gauges.pdf", pdf_bytes([FIRST]))
+    desk.server.add("Gauges", record_id=101, concept_id=100, files=(pdf,))
+    desk.ingest()
+    desk.server.new_version(100, record_id=202, version="v2", licence="cc-by-nd-4.0")
+    assert desk.ingest().documents.changed == 2
+    (cited,) = {(each.doi, each.version, each.licence) for each in desk.ask().citations}
+    assert cited == ("10.5281/zenodo.202", "v2", "CC-BY-ND-4.0")
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_version_is_not_cited_when_its_successor_may_not_be_read(
+    desk: Desk, pdf_bytes: Callable[..., bytes], status: int
+) -> None:
+    pdf = ServedFile("gauges.pdf", pdf_bytes([FIRST]))
+    desk.server.add("Gauges", record_id=101, concept_id=100, files=(pdf,))
+    desk.ingest()
+    desk.server.new_version(100, record_id=202)
+    desk.server.fail("/api/records/101/versions/latest", status, times=9)
+    report = desk.ingest()
+    assert report.stale == ("gauges",)
+    assert "has been replaced" in report.problems[0].problem
+    assert report.removed == ("gauges:gauges.pdf", "gauges:record.html")
+    assert desk.ask().status == "abstained"
+
+
+def test_a_version_that_one_source_knows_to_be_replaced_is_gone_from_all(
+    desk: Desk, pdf_bytes: Callable[..., bytes]
+) -> None:
+    pdf = ServedFile("gauges.pdf", pdf_bytes([FIRST]))
+    desk.server.add("Gauges", record_id=101, concept_id=100, communities=("tide",), files=(pdf,))
+    community = Remote("all", "zenodo", "https://zenodo.org/communities/tide")
+    desk.ingest(community)
+    second = ServedFile("gauges.pdf", pdf_bytes([SECOND]))
+    desk.server.new_version(100, record_id=202, files=(second,))
+    desk.ingest()
+    assert {each.doi for each in desk.ask().citations} == {"10.5281/zenodo.202"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"title": "Gauges \ud83d"}, {"description": "<p>\ud83d Gauges</p>"},
+     {"related": (("isNewVersionOf", "9" * 5000, "doi"),)}],
+    ids=["title", "abstract", "relation"],
+)  # fmt: skip
+def test_an_odd_record_is_read_or_refused_in_one_line(
+    desk: Desk, pdf_bytes: Callable[..., bytes], odd: dict[str, Any]
+) -> None:
+    pdf = ServedFile("gauges.pdf", pdf_bytes([FIRST]))
+    record = {"title": "Gauges", "record_id": 101, "files": (pdf,), **odd}
+    desk.server.add(record.pop("title"), **record)
+    report = desk.ingest()
+    assert all("\n" not in each.problem for each in report.problems)
+    assert "ninety" in desk.ask().text
+
+
 def test_every_listed_record_is_accounted_for(
     desk: Desk, root: Path, pdf_bytes: Callable[..., bytes]
 ) -> None:
     registry = Registry.load(root / "corpus")
-    named = named_sources([], registry, None)
+    named = listed_sources(registry.sources, registry)
     remotes = [each for each in named.sources if each.kind == "zenodo"]
     assert named.unavailable == ()
     assert len(remotes) == 44

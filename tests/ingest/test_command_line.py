@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from servers.site import SiteServer
 from typer.testing import CliRunner, Result
 
 from ingest import __main__ as command_line
-from ingest.sync import SyncLog
+from ingest.sync import SourceState, SyncLog
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
 from rag.index import Store
@@ -456,15 +457,19 @@ def test_the_watch_reads_what_is_due_and_ends_in_good_order(
 ) -> None:
     listed = {"name": "tides", "kind": "site", "address": site.address, "refresh": "1h"}
     (tmp_path / "corpus" / "sources.yaml").write_text(json.dumps({"sources": [listed]}))
+
+    def states() -> dict[str, SourceState]:
+        log = SyncLog(tmp_path / "data" / "sync.json")
+        return log.states(Store(tmp_path / "data").current())
+
     with subprocess.Popen(
         [sys.executable, "-m", "ingest", "watch"],
         cwd=root, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True,
     ) as watching:  # fmt: skip
         try:
-            log = SyncLog(tmp_path / "data" / "sync.json")
             deadline = time.monotonic() + 60
-            while "tides" not in log.states() and time.monotonic() < deadline:
+            while "tides" not in states() and time.monotonic() < deadline:
                 time.sleep(0.1)
             watching.terminate()
             said = watching.communicate(timeout=20)[0]
@@ -472,6 +477,78 @@ def test_the_watch_reads_what_is_due_and_ends_in_good_order(
             watching.kill()
     assert watching.returncode == 0, said
     assert "Traceback" not in said
-    assert not log.states()["tides"].stale
+    assert not states()["tides"].stale
     assert "tides:index.html" in {each.document_id for each in Store(tmp_path / "data").open()
                                   .documents()}  # fmt: skip
+
+
+def test_a_watched_run_that_dies_is_a_failure_of_what_was_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [{"name": name, "kind": "folder", "address": name} for name in ("ebb", "flow")]
+    (tmp_path / "corpus" / "sources.yaml").write_text(json.dumps({"sources": listed}))
+    runs: list[list[str]] = []
+
+    def once(plan: Callable[[datetime], Any], run: Callable[[list[str]], None]) -> None:
+        for _ in range(2):
+            names, _following = plan(datetime.now(UTC))
+            runs.append(names)
+            if names:
+                run(names)
+
+    monkeypatch.setattr(command_line, "keep_watch", once)
+    monkeypatch.setattr(command_line, "run_as_child", lambda: 137)
+    assert ingest("watch").exit_code == 0
+    # The second look finds nothing due: both wait before they are tried again.
+    assert runs == [["ebb", "flow"], []]
+    states = SyncLog(tmp_path / "data" / "sync.json").states(None)
+    assert {each.problem for each in states.values()} == {"its sync ended with exit code 137"}
+
+
+def test_the_watch_goes_on_while_its_list_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "corpus" / "sources.yaml"
+    listed = {"name": "ebb", "kind": "folder", "address": "ebb"}
+    file.write_text(json.dumps({"sources": [listed]}))
+    plans: list[list[str]] = []
+
+    def once(plan: Callable[[datetime], Any], run: Callable[[list[str]], None]) -> None:
+        file.write_text("sources: [{")
+        plans.append(plan(datetime.now(UTC))[0])
+
+    monkeypatch.setattr(command_line, "keep_watch", once)
+    result = ingest("watch")
+    assert (result.exit_code, plans) == (0, [["ebb"]])
+    assert "not a list of sources" in result.stderr
+
+
+def test_only_what_is_due_is_read_when_one_says_so(tmp_path: Path) -> None:
+    for name in ("ebb", "flow"):
+        (tmp_path / "corpus" / name).mkdir()
+        (tmp_path / "corpus" / name / "page.md").write_text(f"# {name}\n\nThe {name} is here.")
+    listed = [{"name": name, "kind": "folder", "address": name} for name in ("ebb", "flow")]
+    (tmp_path / "corpus" / "sources.yaml").write_text(json.dumps({"sources": listed}))
+    report("--source", "ebb")
+    assert report("--due")["added"] == ["flow:page.md"]
+    assert set(status()["sync"]) == {"ebb", "flow"}
+    assert refusal(ingest("run", "--due", "--source", "ebb"), code=2)
+
+
+def test_a_source_that_was_never_had_can_be_removed(site: SiteServer) -> None:
+    report("--source", "https://nowhere.invalid", code=1)
+    assert status()["stale"] == ["nowhere.invalid"]
+    assert ingest("remove", "nowhere.invalid").exit_code == 0
+    assert status()["stale"] == []
+
+
+def test_going_back_waits_for_nobody(tmp_path: Path, write: Write) -> None:
+    folder = write({"ebb.md": EBB})
+    report("--source", folder)
+    (folder / "rope.md").write_text(ROPE)
+    report("--source", folder)
+    with Store(tmp_path / "data").locked():
+        assert "another ingest is writing" in refusal(ingest("rollback"))
+    assert ingest("rollback").exit_code == 0
+    # What is known of the source is known still: a watch does not undo it at once.
+    assert status()["sync"].keys() == {"atlas"}

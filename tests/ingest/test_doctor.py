@@ -86,7 +86,7 @@ def data(_made: Path, tmp_path: Path) -> Path:
     folder = shutil.copytree(_made, tmp_path / "desk")
     EmbeddingCache(folder / "embeddings.sqlite").passages(["Ebb."], HashingEmbedder())
     Readings(folder / "readings.sqlite").put("key", [Loaded()])
-    SyncLog(folder / "sync.json").record({"aurora": None})
+    SyncLog(folder / "sync.json").record({"aurora": None}, was=None, generation=None)
     return folder
 
 
@@ -274,8 +274,10 @@ def test_two_versions_of_a_record_are_a_fault(tmp_path: Path) -> None:
 
 def test_a_stale_source_is_a_fault_that_says_since_when_and_why(data: Path) -> None:
     log = SyncLog(data / "sync.json")
-    since = log.states()["aurora"].read_at
-    log.record({"aurora": "the pier is closed", "house": "no such house"})
+    since = log.states(None)["aurora"].read_at
+    log.record(
+        {"aurora": "the pier is closed", "house": "no such house"}, was=None, generation=None
+    )
     assert faults(of(data)) == [
         f"fault sources: aurora is stale (last had {since}): the pier is closed",
         "fault sources: house is stale (never had): no such house",

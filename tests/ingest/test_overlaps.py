@@ -106,8 +106,17 @@ def test_a_record_that_another_calls_its_older_version_is_superseded() -> None:
     assert marks(file_of(10), file_of(20, ("obsoletes", 9))) == [newer, None]
 
 
-def test_a_record_that_calls_itself_replaced_is_superseded_by_what_it_names() -> None:
-    assert marks(file_of(10, ("isObsoletedBy", 77))) == ["https://doi.org/10.5281/zenodo.77"]
+def test_a_record_that_calls_itself_replaced_by_another_here_is_superseded() -> None:
+    newer = "https://doi.org/10.5281/zenodo.77"
+    assert marks(file_of(10, ("isObsoletedBy", 77)), file_of(77)) == [newer, None]
+    assert marks(file_of(10, ("isPreviousVersionOf", 76)), file_of(77)) == [
+        "https://doi.org/10.5281/zenodo.76", None,
+    ]  # fmt: skip
+
+
+def test_a_relation_that_authors_copied_from_version_to_version_says_nothing() -> None:
+    # 5 is an older version of the same concept, and nothing of it is here.
+    assert marks(file_of(6, ("isPreviousVersionOf", 5), concept=4)) == [None]
 
 
 def test_a_new_version_of_its_own_concept_does_not_replace_itself() -> None:

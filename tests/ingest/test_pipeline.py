@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from filelock import FileLock
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from ingest import pipeline
+from ingest.gather import Fetch, Task
 from ingest.models import (
     DocumentCounts,
     Fetched,
@@ -26,10 +28,10 @@ from ingest.models import (
     Source,
     SourceFile,
 )
-from ingest.pipeline import Fetch, Memory
+from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from ingest.sources import Registry, named_sources
-from rag.errors import IndexLocked, SourceUnavailable
+from rag.errors import IndexLocked, IndexMismatch, SourceUnavailable
 from rag.index import Generation, Store, chunk_sentences
 from rag.text import pin
 
@@ -104,24 +106,27 @@ class Desk:
         base_url: str | None = None,
         order: Sequence[str] = (),
         accept: bool = False,
+        anew: bool = False,
         remotes: Sequence[Remote] = (),
     ) -> IngestReport:
-        names = [str(each) for each in paths] or ["articles"]
+        names = [str(each) for each in paths]
         named = named_sources(names, Registry.load(self.directory), base_url)
         self.steps = Steps()
         return pipeline.run(
-            [*named.sources, *remotes],
-            [*named.unavailable, *unavailable],
+            Task(
+                [*named.sources, *remotes],
+                [*named.unavailable, *unavailable],
+                removed=removed,
+                accept=accept,
+                anew=anew,
+            ),
             fetch=self.fetch,
-            articles=articles,
-            acronyms={"dwl": "dawn water level"},
-            vocabulary=Vocabulary((), {}),
+            knowledge=Knowledge(
+                articles, {"dwl": "dawn water level"}, Vocabulary((), {}), tuple(order)
+            ),
             memory=Memory.of(self.directory / "data"),
             embedder=self.model,
             progress=self.steps,
-            order=order,
-            removed=removed,
-            accept=accept,
         )
 
     @property
@@ -746,3 +751,108 @@ def test_the_report_says_what_changed(desk: Desk, write: Write) -> None:
     assert report.changed == ("atlas:ebb.md",)
     assert report.added == ("atlas:tide.md",)
     assert report.removed == ("atlas:flow.md",)
+
+
+# What a run must not take for something else
+
+
+def test_a_partial_run_over_an_index_that_cannot_be_read_loses_nothing(
+    desk: Desk, write: Write
+) -> None:
+    ebb, flow = write({"ebb.md": EBB}, "a"), write({"flow.md": FLOW}, "b")
+    desk.ingest(ebb, flow)
+    current = desk.store.current()
+    assert current is not None
+    vectors = desk.store.generations / current / "chroma"
+    vectors.rename(vectors.with_name("lost"))
+    with pytest.raises(IndexMismatch, match=r"leave out a: .*--accept"):
+        desk.ingest(flow)
+    assert desk.store.current() == current
+    vectors.with_name("lost").rename(vectors)
+    assert desk.ingest(flow).documents == DocumentCounts(unchanged=2)
+
+
+@pytest.mark.parametrize("how", [{"accept": True}, {"anew": True}])
+def test_an_index_that_cannot_be_read_is_begun_anew_when_one_says_so(
+    desk: Desk, write: Write, how: dict[str, bool]
+) -> None:
+    ebb, flow = write({"ebb.md": EBB}, "a"), write({"flow.md": FLOW}, "b")
+    first = desk.ingest(ebb, flow).generation
+    (desk.store.generations / str(first) / "index.sqlite").write_bytes(b"damaged")
+    assert desk.ingest(ebb, **how).added == ("a:ebb.md",)
+
+
+def test_an_index_that_cannot_be_read_is_begun_anew_where_nothing_is_lost(
+    desk: Desk, write: Write
+) -> None:
+    root = write({"ebb.md": EBB})
+    first = desk.ingest(root).generation
+    (desk.store.generations / str(first) / "index.sqlite").write_bytes(b"damaged")
+    assert desk.ingest(root).added == ("atlas:ebb.md",)
+
+
+def test_the_index_does_not_depend_on_which_source_was_read_last(desk: Desk, write: Write) -> None:
+    first = write({"x.md": f"# One\n\n{EBB}\n\n{ROPE}"}, "aaa")
+    second = write({"z.md": f"# Two\n\n{EBB}\n\n{FLOW}"}, "bbb")
+    desk.ingest(first, second, order=("aaa", "bbb"))
+    clean = [(chunk.chunk_id, chunk.text) for chunk in desk.index.all_chunks()]
+    (first / "x.md").write_text(f"# One\n\n{EBB}\n\n{ROPE} Twice.")
+    desk.ingest(first, order=("aaa", "bbb"))
+    (first / "x.md").write_text(f"# One\n\n{EBB}\n\n{ROPE}")
+    desk.ingest(first, order=("aaa", "bbb"))
+    desk.ingest(second, order=("aaa", "bbb"))
+    assert [(chunk.chunk_id, chunk.text) for chunk in desk.index.all_chunks()] == clean
+
+
+def test_an_error_of_one_source_does_not_end_the_run_of_the_others(
+    desk: Desk, write: Write
+) -> None:
+    def broken(remote: Remote, count: Callable[[int], None]) -> Fetched:
+        raise OverflowError("date value out of range\nat last")
+
+    desk.fetch = broken
+    report = desk.ingest(write({"ebb.md": EBB}, "repo"), remotes=[ATLAS])
+    assert report.added == ("repo:ebb.md",)
+    assert report.stale == ("atlas",)
+    assert report.problems[0].problem == (
+        "cannot be fetched: OverflowError: date value out of range at last"
+    )
+
+
+def test_a_listed_source_that_is_not_there_is_known_to_have_failed(desk: Desk) -> None:
+    missing = Problem("shelf", "no such file or folder")
+    report = desk.ingest(unavailable=[missing], order=("shelf",))
+    assert report.stale == ("shelf",)
+    # What an operator mistyped is no source.
+    assert desk.ingest(unavailable=[Problem("shlef", "no such file")]).stale == ("shelf",)
+
+
+def test_a_changed_fact_of_an_unchanged_file_is_a_change(desk: Desk, write: Write) -> None:
+    root = write({"ebb.html": f"<h1>Ebb</h1><p>{EBB}</p>"})
+    desk.fetch = fetched(root / "ebb.html")
+    desk.ingest(remotes=[ATLAS])
+
+    def dated(remote: Remote, count: Callable[[int], None]) -> Fetched:
+        found = fetched(root / "ebb.html")(remote, count)
+        assert found.source.files is not None
+        (file,) = found.source.files
+        newer = replace(file, published="2031-05-04", dated_by="page")
+        return replace(found, source=replace(found.source, files=(newer,)))
+
+    desk.fetch = dated
+    assert desk.ingest(remotes=[ATLAS]).changed == ("atlas:ebb.html",)
+    document = desk.index.document("atlas:ebb.html")
+    assert document is not None
+    assert document.published == "2031-05-04"
+
+
+def test_what_is_known_of_an_index_that_was_lost_is_void(desk: Desk, write: Write) -> None:
+    root = write({"ebb.html": f"<p>{EBB}</p>"})
+    desk.fetch = fetched(root / "ebb.html")
+    desk.ingest(remotes=[ATLAS])
+    log = Memory.of(desk.directory / "data").log
+    assert "atlas" in log.states(desk.store.current())
+    shutil.rmtree(desk.store.generations)
+    assert log.states(desk.store.current()) == {}
+    desk.ingest(write({"flow.md": FLOW}, "b"))
+    assert log.states(desk.store.current()).keys() == {"b"}

@@ -691,7 +691,7 @@ def test_a_page_that_another_address_still_leads_to_is_no_problem(harbour):
     assert not fetched.problems
 
 
-@pytest.mark.parametrize(("status", "reason"), [(404, None), (410, None), (403, "not public")])
+@pytest.mark.parametrize(("status", "reason"), [(404, None), (410, None), (451, "not public")])
 def test_a_known_page_that_is_gone_is_gone(status, reason, harbour):
     harbour.crawl()
     harbour.server.answers["/low"] = Answer(status=status)
@@ -833,3 +833,68 @@ def test_a_changed_framework_differs_in_what_changed(framework_site):
         before["cancer.html"], file=Path(), published=""
     )
     assert not fetched.problems
+
+
+# What looks like less and is not
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(status=403), Answer(status=401), moved("http://127.0.0.2/login"),
+     Answer(b"<html><body>Please log in.</body></html>")],
+    ids=["refused", "closed", "led away", "login"],
+)  # fmt: skip
+def test_a_sitemap_that_cannot_be_had_is_not_an_empty_one(harbour, answer):
+    harbour.server.list_all()
+    before = harbour.crawl()
+    assert "lost.html" in paths(before)
+    harbour.server.answers["/sitemap.xml"] = answer
+    for _ in range(2):
+        fetched = harbour.crawl()
+        assert paths(fetched) == paths(before)
+        assert [*problems(fetched)] == ["tides"]
+
+
+def test_a_sitemap_that_is_gone_lists_nothing(harbour):
+    harbour.server.list_all()
+    harbour.crawl()
+    harbour.server.sitemap = None
+    fetched = harbour.crawl()
+    assert "lost.html" not in paths(fetched)
+    assert not fetched.problems
+
+
+def test_a_page_in_place_of_a_sitemap_that_never_was_is_nothing(harbour):
+    harbour.server.answers["/sitemap.xml"] = Answer(b"<html><body>Welcome.</body></html>")
+    assert not harbour.crawl().problems
+
+
+def test_a_known_page_that_refuses_us_is_kept_and_reported(harbour):
+    before = harbour.crawl()
+    harbour.server.answers["/low"] = Answer(status=403)
+    fetched = harbour.crawl()
+    assert paths(fetched) == paths(before)
+    assert [*problems(fetched)] == ["low.html"]
+
+
+def test_a_page_that_was_missing_once_is_asked_for_again(harbour):
+    before = harbour.crawl()
+    harbour.server.answers["/low"] = Answer(status=404)
+    assert "low.html" not in paths(harbour.crawl())
+    del harbour.server.answers["/low"]
+    assert paths(harbour.crawl()) == paths(before)
+
+
+def test_a_page_may_close_itself_by_a_header_alone(harbour):
+    assert "low.html" in paths(harbour.crawl())
+    harbour.server.more_headers["/low"] = {"X-Robots-Tag": "noindex"}
+    assert "low.html" not in paths(harbour.crawl())
+
+
+def test_a_slow_site_does_not_keep_the_others_waiting(harbour, monkeypatch):
+    before = harbour.crawl()
+    monkeypatch.setattr(crawler, "_MAX_CRAWL_S", -1)
+    fetched = harbour.crawl()
+    # All that was not reached keeps its state: the problem is that of the whole source.
+    assert [*problems(fetched)] == ["tides"]
+    assert {*paths(fetched)} < {*paths(before)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.models import Remote, Source
-from ingest.sources import ListedSource, Registry, named_sources
+from ingest.sources import ListedSource, Registry, listed_sources, named_sources
 from rag.errors import SourceUnavailable
 
 Write = Callable[..., Path]
@@ -99,6 +99,15 @@ def test_naming_nothing_names_no_path(corpus: Path) -> None:
     assert named_sources([], Registry.load(corpus), None).sources == ()
 
 
+@pytest.mark.parametrize("name", ["", "   ", "\n", "\0", "-", "a\x1b[31mb"])
+def test_what_names_nothing_is_refused_and_printable(corpus: Path, name: str) -> None:
+    named = named_sources([name], Registry.load(corpus), None)
+    assert named.sources == ()
+    (problem,) = named.unavailable
+    assert problem.path.isprintable()
+    assert problem.problem.isprintable()
+
+
 def test_a_corpus_without_a_registry_knows_no_facts(write: Write, tmp_path: Path) -> None:
     assert one(write({"a.md": "It goes."}), tmp_path / "none", "https://x.example").licence is None
 
@@ -183,7 +192,7 @@ def remote(address: str, registry: Registry, zenodo: str = "https://zenodo.org")
 
 
 def test_naming_nothing_names_all_that_is_listed_in_its_order(listed: Registry) -> None:
-    named = named_sources([], listed, None)
+    named = listed_sources(listed.sources, listed)
     assert [each.name for each in named.sources] == ["repo", "live", "report", "shelf"]
     assert named.unavailable == ()
     assert named.sources[0] == Remote(
@@ -207,6 +216,9 @@ def test_a_path_that_is_there_goes_before_a_listed_name(
     (source,) = named_sources(["repo"], listed, None).sources
     assert isinstance(source, Source)
     assert source.path == folder
+    # What nobody typed is what is listed, wherever the command is run.
+    assert listed_sources(["repo"], listed).sources[0].kind == "jekyll"
+    assert isinstance(listed_sources(["repo"], listed).sources[0], Remote)
 
 
 def test_an_address_that_is_listed_is_the_listed_source(listed: Registry) -> None:

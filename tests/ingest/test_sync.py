@@ -15,6 +15,7 @@ from ingest.watch import due, watch
 
 NOON = datetime(2031, 5, 4, 12, 0, tzinfo=UTC)
 HOUR = 3600
+GEN = "20310504T120000000000Z-00000000"
 
 
 @pytest.fixture
@@ -28,42 +29,58 @@ def at(moment: datetime, failures: int = 0) -> SourceState:
 
 
 def test_nothing_is_known_of_what_was_never_asked(log: SyncLog) -> None:
-    assert log.states() == {}
+    assert log.states(GEN) == {}
 
 
 def test_a_source_that_was_had_is_not_stale(log: SyncLog) -> None:
-    log.record({"atlas": None}, now=NOON)
-    state = log.states()["atlas"]
+    log.record({"atlas": None}, was=GEN, generation=GEN, now=NOON)
+    state = log.states(GEN)["atlas"]
     assert state == SourceState("2031-05-04T12:00:00Z", read_at="2031-05-04T12:00:00Z")
     assert not state.stale
 
 
 def test_a_source_that_fails_is_stale_and_as_old_as_it_was_last_had(log: SyncLog) -> None:
-    log.record({"atlas": None}, now=NOON)
-    log.record({"atlas": "it rains"}, now=NOON + timedelta(hours=1))
-    log.record({"atlas": "it pours"}, now=NOON + timedelta(hours=2))
-    state = log.states()["atlas"]
+    log.record({"atlas": None}, was=GEN, generation=GEN, now=NOON)
+    log.record({"atlas": "it rains"}, was=GEN, generation=GEN, now=NOON + timedelta(hours=1))
+    log.record({"atlas": "it pours"}, was=GEN, generation=GEN, now=NOON + timedelta(hours=2))
+    state = log.states(GEN)["atlas"]
     assert (state.stale, state.problem, state.failures) == (True, "it pours", 2)
     assert (state.checked_at, state.read_at) == ("2031-05-04T14:00:00Z", "2031-05-04T12:00:00Z")
 
 
 def test_a_source_that_comes_back_is_not_stale_any_more(log: SyncLog) -> None:
-    log.record({"atlas": "it rains"}, now=NOON)
-    log.record({"atlas": None}, now=NOON + timedelta(hours=1))
-    assert (log.states()["atlas"].stale, log.states()["atlas"].failures) == (False, 0)
+    log.record({"atlas": "it rains"}, was=GEN, generation=GEN, now=NOON)
+    log.record({"atlas": None}, was=GEN, generation=GEN, now=NOON + timedelta(hours=1))
+    assert (log.states(GEN)["atlas"].stale, log.states(GEN)["atlas"].failures) == (False, 0)
 
 
 def test_the_others_stay_as_they_are_and_what_is_removed_is_forgotten(log: SyncLog) -> None:
-    log.record({"atlas": None, "rope": None}, now=NOON)
-    log.record({}, removed=["rope"])
-    assert log.states().keys() == {"atlas"}
+    log.record({"atlas": None, "rope": None}, was=GEN, generation=GEN, now=NOON)
+    log.record({}, was=GEN, generation=GEN, removed=["rope"])
+    assert log.states(GEN).keys() == {"atlas"}
 
 
 def test_a_damaged_log_asks_everything_anew(tmp_path: Path) -> None:
     file = tmp_path / "sync.json"
     for content in (b"", b"{", b"[]", b'{"atlas": 3}', b"\xff"):
         file.write_bytes(content)
-        assert SyncLog(file).states() == {}
+        assert SyncLog(file).states(None) == {}
+
+
+def test_what_is_known_speaks_of_one_generation(log: SyncLog) -> None:
+    log.record({"atlas": None}, was=None, generation=GEN, now=NOON)
+    assert log.states("another") == log.states(None) == {}
+    # A run over another index begins anew; one that follows it goes on.
+    log.record({"rope": None}, was="another", generation="third", now=NOON)
+    assert log.states("third").keys() == {"rope"}
+    log.record({"ebb": None}, was="third", generation="fourth", now=NOON)
+    assert log.states("fourth").keys() == {"rope", "ebb"}
+
+
+def test_going_back_on_purpose_takes_what_is_known_along(log: SyncLog) -> None:
+    log.record({"atlas": None}, was=None, generation=GEN, now=NOON)
+    log.follow("earlier")
+    assert log.states("earlier").keys() == {"atlas"}
 
 
 def test_a_source_is_due_when_its_interval_has_passed() -> None:

@@ -346,8 +346,8 @@ def test_nothing_of_an_older_version_is_offered_when_the_newest_is_closed(server
     assert b"Closed now" in contents(fetched)["record.html"]
     assert fetched.source.files[0].record.access == "restricted"
     assert [(skipped.path, skipped.reason) for skipped in fetched.skipped] == [
-        ("record 101", "replaced by its newer version 111, which is read"),
         ("record 111", "restricted: only its abstract is read"),
+        ("record 101", "replaced by its newer version 111, which is read"),
     ]
     assert [record.record_id for record in fetched.records] == ["111"]
     assert server.downloaded() == []
