@@ -15,14 +15,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ingest import doctor as checks
 from ingest import pipeline
+from ingest.doctor import of_index
 from ingest.fetch.client import Client
 from ingest.fetch.fetcher import Fetcher
 from ingest.fetch.site import ROBOT
 from ingest.gather import Task
 from ingest.loaders.articles import ARTICLES
 from ingest.models import IngestReport
+from ingest.online import of_services
 from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from ingest.settings import IngestSettings
@@ -276,13 +277,13 @@ def doctor(
     """Check the index, and with --online what is assumed of the services it comes from."""
     settings = _settings()
     try:
-        found = list(checks.of_index(settings.data_dir, build_embedder(settings).name))
+        found = list(of_index(settings.data_dir, build_embedder(settings).name))
         registry = Registry.load(settings.corpus_dir)
     except HelpdeskError as error:
         _fail(str(error))
     if online:
         own = _own_settings().fetch
-        found += checks.of_services(
+        found += of_services(
             lambda: _client(settings),
             registry,
             settings.data_dir,

@@ -16,13 +16,10 @@ from pydantic import ValidationError
 
 from ingest.check import Check, judged, listed, opened_copy
 from ingest.loaders import ocr
-from ingest.online import of_services
 from ingest.sync import KEPT
 from rag.errors import HelpdeskError, IndexMismatch, NoIndex
 from rag.index import Generation, Store
 from rag.models import IndexedDocument
-
-__all__ = ["Check", "of_index", "of_services"]
 
 _CACHES = ("embeddings.sqlite", "readings.sqlite", "downloads/addresses.sqlite")
 _ROOM = 3

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingest.fetch.github import is_github
-from ingest.fetch.zenodo import is_zenodo
+from ingest.fetch.zenodo_records import is_zenodo
 from ingest.loaders.articles import ARTICLES
 from ingest.loaders.history import git_log
 from ingest.loaders.jekyll import is_jekyll, site_address

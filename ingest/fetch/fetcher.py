@@ -8,7 +8,8 @@ from ingest.fetch.client import Client
 from ingest.fetch.downloads import Downloads
 from ingest.fetch.github import fetch_github
 from ingest.fetch.site import fetch_site
-from ingest.fetch.zenodo import Zenodo, fetch_zenodo
+from ingest.fetch.zenodo import fetch_zenodo
+from ingest.fetch.zenodo_records import Zenodo
 from ingest.models import Fetched, Remote
 
 

@@ -25,14 +25,11 @@ from ingest.fetch.zenodo_records import (
     ZenodoRecord,
     check_status,
     deliverable_number,
-    is_zenodo,
 )
 from ingest.models import Fetched, Problem, Remote, Skipped, Source, SourceFile
 from rag.errors import SourceUnavailable
 from rag.models import Record
 from rag.text import letters_digits
-
-__all__ = ["Zenodo", "ZenodoAddress", "fetch_zenodo", "is_zenodo"]
 
 MAX_MEGABYTES = 150
 """Of one file. The reports among our corpora stay below 5 MB."""

@@ -358,7 +358,7 @@ class Desk:
     def checked(self, *kinds: str, within_s: float = 30) -> list[str]:
         """What is said of the services, or of the one that sources of a kind come from."""
         return lines(
-            doctor.of_services(
+            online.of_services(
                 self.connect,
                 self.registry(kinds or ("articles", "jekyll", "site", "zenodo")),
                 self.data,
@@ -450,7 +450,7 @@ def test_without_listed_sources_nothing_is_asked(tmp_path: Path) -> None:
     def connect() -> Client:
         raise AssertionError("asked")
 
-    said = doctor.of_services(
+    said = online.of_services(
         connect, Registry(tmp_path), tmp_path, zenodo="https://zenodo.org", github="https://x.org"
     )
     assert lines(said) == ["note services: no source on the web is listed"]

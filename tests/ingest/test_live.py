@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.check import Check
-from ingest.doctor import of_services
+from ingest.online import of_services
 from ingest.fetch.client import Client
 from ingest.settings import FetchSettings
 from ingest.sources import Registry

@@ -17,8 +17,14 @@ from ingest.fetch import zenodo as fetching
 from ingest.fetch import zenodo_records
 from ingest.fetch.client import Client
 from ingest.fetch.downloads import Downloads
-from ingest.fetch.zenodo import Zenodo, ZenodoAddress, fetch_zenodo, is_zenodo
-from ingest.fetch.zenodo_records import ZenodoRecord, deliverable_number
+from ingest.fetch.zenodo import fetch_zenodo
+from ingest.fetch.zenodo_records import (
+    Zenodo,
+    ZenodoAddress,
+    ZenodoRecord,
+    deliverable_number,
+    is_zenodo,
+)
 from ingest.loaders.html import read_page
 from ingest.models import Fetched, Remote
 from rag.errors import SourceUnavailable
