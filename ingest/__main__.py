@@ -35,6 +35,7 @@ from ingest.watch import watch as keep_watch
 from rag.errors import HelpdeskError
 from rag.index import Store
 from rag.settings import Settings, read_settings
+from rag.text import printable
 from rag.wiring import build_embedder, load_acronyms
 
 app = typer.Typer(
@@ -142,6 +143,8 @@ def _run(settings: Settings, task: Task, *, articles: bool) -> IngestReport:
         _fail(str(error))
     except OSError as error:
         _fail(f"{settings.data_dir}: {error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - the door: databases have errors of their own
+        _fail(f"{settings.data_dir}: {type(error).__name__}: {error}")
 
 
 def _states(settings: Settings) -> dict[str, SourceState]:
@@ -178,15 +181,18 @@ def _show(report: IngestReport, *, as_json: bool) -> None:
         _list(f"{fate}:", getattr(report, fate))
     _list("skipped:", [f"{each.path}: {each.reason}" for each in report.skipped])
     _list("stale, kept as they were:", report.stale)
-    for problem in report.problems:
-        print(f"ingest: {problem.path}: {problem.problem}", file=sys.stderr)
+    for problem in report.problems[:_SHOWN]:
+        print(printable(f"ingest: {problem.path}: {problem.problem}"), file=sys.stderr)
+    if len(report.problems) > _SHOWN:
+        more = len(report.problems) - _SHOWN
+        print(f"ingest: ... and {more} more problems (--json shows all)", file=sys.stderr)
 
 
 def _list(heading: str, lines: Sequence[str]) -> None:
     if lines:
         print(heading)
     for line in lines[:_SHOWN]:
-        print(f"  {line}")
+        print(f"  {printable(line)}")
     if len(lines) > _SHOWN:
         print(f"  ... and {len(lines) - _SHOWN} more (--json shows all)")
 
@@ -245,7 +251,7 @@ def status(
     print(f"generation {info.generation}, built {info.built_at} with {info.embedder}")
     for name in sorted(sources.keys() | states.keys()):
         number = sources.get(name, 0)
-        print(f"  {name}: {number} documents{_as_of(states.get(name))}")
+        print(printable(f"  {name}: {number} documents{_as_of(states.get(name))}"))
     print(
         f"  {info.chunks} chunks, {len(generation.articles)} articles,"
         f" {len(generation.resources)} linked resources"
@@ -291,7 +297,7 @@ def doctor(
             github=own.github,
         )
     for each in found:
-        print(f"{each.verdict:7} {each.name}: {each.said}")
+        print(printable(f"{each.verdict:7} {each.name}: {each.said}"))
     if any(each.verdict == "fault" for each in found):
         raise typer.Exit(1)
 
@@ -396,7 +402,7 @@ def _own_settings() -> IngestSettings:
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:
-    print(f"ingest: {message}", file=sys.stderr)
+    print(printable(f"ingest: {message}", 1_000), file=sys.stderr)
     raise typer.Exit(code)
 
 

@@ -25,6 +25,12 @@ def _silent(count: int) -> None:
     """Progress that nobody watches."""
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether a database is no database any more; a full disk or a lock will pass."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 class EmbeddingCache:
     """One SQLite file, keyed by model and sha256 of the text."""
 
@@ -66,7 +72,9 @@ class EmbeddingCache:
     ) -> Vectors:
         try:
             return self._looked_up(texts, embed, model, dimensions, progress)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
             # It is only a cache: what is damaged is put aside and computed anew.
             self.file.replace(self.file.with_suffix(".damaged"))
             return self._looked_up(texts, embed, model, dimensions, progress)

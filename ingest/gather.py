@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from ingest.loaders.articles import ARTICLES, load_articles
 from ingest.loaders.folder import folder_files
@@ -89,13 +89,13 @@ class Gathered:
         self.problems.extend(loaded.problems)
 
 
-def previous(store: Store, others: Collection[str]) -> Before:
+def previous(store: Store, others: Collection[str] | None) -> Before:
     """What is indexed now.
 
     Args:
         store: Where generations live.
         others: Sources that are indexed and not read anew: what an index that
-            cannot be read would lose.
+            cannot be read would lose. None: nobody knows.
 
     Raises:
         IndexMismatch: It cannot be read, and something would be lost.
@@ -105,15 +105,24 @@ def previous(store: Store, others: Collection[str]) -> Before:
     except NoIndex:
         return Before()
     except IndexMismatch as error:
-        if not others:
-            return Before()
-        raise IndexMismatch(
-            f"{error}; this run would leave out {', '.join(sorted(others))}:"
-            " leave --source away, or add --accept to do without"
-        ) from error
-    documents = [DOCUMENT.validate_json(payload) for _, payload in generation.payloads()]
-    empty = [EMPTY_PAGE.validate_json(payload) for _, payload in generation.leftovers()]
+        return _anew(error, others)
+    try:
+        documents = [DOCUMENT.validate_json(payload) for _, payload in generation.payloads()]
+        empty = [EMPTY_PAGE.validate_json(payload) for _, payload in generation.leftovers()]
+    except ValidationError:
+        name = generation.info.generation
+        return _anew(IndexMismatch(f"index {name} is damaged: its documents"), others)
     return Before(generation, {each.document_id: each for each in documents}, empty)
+
+
+def _anew(error: IndexMismatch, others: Collection[str] | None) -> Before:
+    if others is not None and not others:
+        return Before()
+    lost = ", ".join(sorted(others)) if others else "what other sources it may hold"
+    raise IndexMismatch(
+        f"{error}; this run would leave out {lost}:"
+        " leave --source away, or add --accept to do without"
+    ) from error
 
 
 def gather(

@@ -69,10 +69,14 @@ def mark_superseded(documents: Sequence[Document]) -> list[Document]:
         for doi in (record.doi, record.concept_doi)
         if doi
     }
+    authors = {record.concept_id: set(record.creators) for record in records.values()}
     newer: dict[str, str] = {}
     for record in records.values():
         for older in _related(record, _NEWER):
-            if concepts.get(older) not in (None, record.concept_id):
+            if concepts.get(older, record.concept_id) == record.concept_id:
+                continue
+            # Anybody may publish a record that claims to replace another.
+            if authors[concepts[older]] & set(record.creators):
                 newer.setdefault(concepts[older], record.url)
     for record in records.values():
         for other in _related(record, _OLDER):

@@ -179,12 +179,12 @@ def run(
     )
 
 
-def _others(task: Task, memory: Memory) -> Collection[str]:
-    """The sources that are indexed, as far as is known without the index, and are to stay."""
+def _others(task: Task, memory: Memory) -> Collection[str] | None:
+    """The sources that are indexed and are to stay; None where only the index could tell."""
     if task.anew or task.accept:
         return ()
     known = memory.log.states(memory.store.current()).keys()
-    return known - {source.name for source in task.sources} - task.removed
+    return known - {source.name for source in task.sources} - task.removed if known else None
 
 
 def _name(digest: str, earlier: Sequence[str]) -> str:

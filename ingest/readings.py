@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from ingest.cache import is_damage
 from ingest.loaders.folder import folder_files
 from ingest.loaders.history import git_log
 from ingest.models import Loaded, Menus, Source
@@ -66,7 +67,9 @@ class Readings:
         value = _LOADED.dump_json(list(read))
         try:
             self._store(key, value)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
             # It is only a cache: what is damaged is put aside and begun anew.
             self._file.replace(self._file.with_suffix(".damaged"))
             with suppress(sqlite3.DatabaseError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from ingest.loaders.history import git_log
 from ingest.loaders.jekyll import is_jekyll, site_address
 from ingest.models import Problem, Remote, RemoteKind, Source
 from rag.errors import SourceUnavailable, UnreadableDocument
+from rag.text import printable
 
 _COMMIT_DATE = re.compile(r"commit date:\s*(\d{4}-\d\d-\d\d)", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -149,7 +151,8 @@ def _gathered(names: Iterable[str], resolve: Callable[[str], Source | Remote | N
     sources: dict[str, Source | Remote] = {}
     unavailable: list[Problem] = []
     for name in names:
-        shown = name[:200] if name.isprintable() else repr(name)[:200]
+        # A password is nobody's business.
+        shown = printable(re.sub(r"//[^/@\s]*@", "//", name), 200)
         try:
             source = resolve(name)
         except (SourceUnavailable, UnreadableDocument) as error:
@@ -215,7 +218,7 @@ def _of_listed(listed: ListedSource, registry: Registry) -> Source | Remote | No
 
 def _of_address(address: str, registry: Registry, zenodo: str) -> Remote:
     for listed in registry.sources.values():
-        if listed.address and listed.address.rstrip("/") == address.rstrip("/"):
+        if listed.address and _bare(listed.address) == _bare(address):
             found = _of_listed(listed, registry)
             if isinstance(found, Remote):
                 return found
@@ -231,20 +234,32 @@ def _of_address(address: str, registry: Registry, zenodo: str) -> Remote:
     return Remote(_name_of(address, kind), kind, address, facts.licence if facts else None)
 
 
+def _bare(address: str) -> str:
+    return address.rstrip("/").removesuffix(".git")
+
+
 def _name_of(address: str, kind: RemoteKind) -> str:
     """What a source is called that is known by its address only."""
     parts = urlsplit(address)
     if kind == "jekyll":
-        return parts.path.strip("/").split("/")[1].removesuffix(".git")
+        owner, repository = parts.path.strip("/").split("/")[:2]
+        return _slug(f"{owner}_{repository.removesuffix('.git')}", address)
     if kind == "zenodo":
-        told = parts.path + ("-" + parts.query if parts.query else "")
+        told = parts.path + (f"?{parts.query}" if parts.query else "")
         tail = re.sub(r"^.*?(?:records?|communities|zenodo\.|search)", "", told)
-        return f"zenodo-{_slug(tail)}"
-    return _slug(f"{parts.hostname or ''}{parts.path}")
+        return f"zenodo-{_slug(tail.strip('/'), address)}"
+    where = parts.netloc.rpartition("@")[2].removesuffix(":80").removesuffix(":443")
+    return _slug(f"{where}{parts.path}{f'?{parts.query}' if parts.query else ''}", address)
 
 
-def _slug(text: str) -> str:
-    return re.sub(r"[^\w.]+", "-", text).strip("-.")[:_MAX_NAME]
+def _slug(text: str, address: str) -> str:
+    """A name of plain letters; where that leaves something out, with a mark that tells it apart."""
+    plain = text.strip("/").replace("/", "_").replace(":", "-")
+    slug = re.sub(r"[^\w.-]+", "-", plain).strip("-.")[:_MAX_NAME]
+    if slug == plain:
+        return slug
+    mark = hashlib.sha256(address.encode(errors="replace")).hexdigest()[:6]
+    return f"{slug[: _MAX_NAME - 7]}-{mark}"
 
 
 def _first_line(error: Exception) -> str:

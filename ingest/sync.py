@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 _FIRST_RETRY = timedelta(minutes=5)
 """After a failure; doubled with each further one, up to the refresh interval."""
@@ -24,7 +25,7 @@ _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 class SourceState:
     """What came of asking a source."""
 
-    checked_at: str
+    checked_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     """When it was asked last; UTC, ISO 8601."""
     read_at: str | None = None
     """When it was last had whole; None: never."""
@@ -131,7 +132,10 @@ def due_at(state: SourceState | None, refresh_s: int, now: datetime) -> datetime
     """
     if state is None:
         return now
-    checked = datetime.strptime(state.checked_at, _STAMP).replace(tzinfo=UTC)
+    try:
+        checked = datetime.strptime(state.checked_at, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return now  # the 31st of February
     if checked > now:
         return now
     interval = timedelta(seconds=refresh_s)

@@ -17,6 +17,9 @@ from ingest.sync import SourceState, due_at
 
 LONGEST_WAIT = timedelta(minutes=1)
 """Between two looks at what is due: lists change, clocks jump, machines sleep."""
+SHORTEST_WAIT = timedelta(minutes=5)
+"""Between two runs for one source, whatever became of the first."""
+NEVER = datetime(1, 1, 1, tzinfo=UTC)
 _BREATH_S = 5.0
 
 
@@ -57,9 +60,14 @@ def watch(
         run: Brings some sources up to date.
         sleep: Waits; a test looks on instead.
     """
+    began: dict[str, datetime] = {}
     while True:
-        names, following = plan(datetime.now(UTC))
+        now = datetime.now(UTC)
+        names, following = plan(now)
+        # What came of a run is noted on a disk, which may be full.
+        names = [name for name in names if abs(now - began.get(name, NEVER)) >= SHORTEST_WAIT]
         if names:
+            began |= dict.fromkeys(names, now)
             run(names)
             # A run that failed at once is not to be begun again at once.
             sleep(_BREATH_S)

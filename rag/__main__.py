@@ -14,6 +14,7 @@ from rag.answerer import Answerer
 from rag.errors import BadSetting, HelpdeskError
 from rag.models import Answer, Question
 from rag.settings import Settings, read_settings
+from rag.text import printable
 from rag.wiring import build_answerer, build_embedder, open_index
 
 app = typer.Typer(
@@ -23,6 +24,8 @@ app = typer.Typer(
 
 MAX_QUESTION = 4000
 _MAX_PASSAGES = 100
+_LONGEST = 5_000
+"""Letters of a line that is printed."""
 
 
 @app.command()
@@ -55,9 +58,9 @@ def search(
         return
     for passage in passages:
         chunk = passage.chunk
-        print(f"{passage.rank:3}. {chunk.heading}  [{passage.score:.3f}]")
-        print(f"     {chunk.address(chunk.parts[0]) or chunk.path}")
-        print(f"     {' '.join(chunk.text.split())[:200]}")
+        print(printable(f"{passage.rank:3}. {chunk.heading}  [{passage.score:.3f}]"))
+        print(printable(f"     {chunk.address(chunk.parts[0]) or chunk.path}", _LONGEST))
+        print(printable(f"     {' '.join(chunk.text.split())}", 200))
 
 
 @app.command()
@@ -78,13 +81,16 @@ def ask(
 
 
 def _print(answer: Answer) -> None:
-    print(answer.text)
+    for line in answer.text.splitlines():
+        print(printable(line, _LONGEST))
     for citation in answer.citations:
         place = " > ".join((citation.title, *citation.section))
-        print(f"\n[{citation.marker}] {place}{f' ({citation.label})' if citation.label else ''}")
-        print(f"    {citation.url or citation.path}")
+        label = f" ({citation.label})" if citation.label else ""
+        print()
+        print(printable(f"[{citation.marker}] {place}{label}"))
+        print(printable(f"    {citation.url or citation.path}", _LONGEST))
         if citation.kind == "source":
-            print(f'    "{citation.quote}"')
+            print(printable(f'    "{citation.quote}"', _LONGEST))
     if answer.next_step:
         print(f"\n{answer.next_step.text}")
 

@@ -288,7 +288,7 @@ class Generation:
         if not file.is_file():
             raise NoIndex(f"{directory.name} is no index; build one with: python -m ingest run")
         self._database = sqlite3.connect(
-            f"file:{file}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
         self._lock = threading.Lock()
         meta = dict(self._rows("SELECT key, value FROM meta"))

@@ -23,6 +23,15 @@ _LOOKED_BACK = 100
 PIN_LENGTH = 16
 
 
+def printable(text: str, limit: int = 300) -> str:
+    """A line for a terminal: what steers one, or turns its writing round, is written out."""
+    plain = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+    return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"
+
+
 def fold(text: str) -> str:
     """Return the text with every run of white space as one space.
 

@@ -148,6 +148,7 @@ class Client:
         """When a host wants to be asked again, in Unix seconds."""
         self._unreachable: dict[str, str] = {}
         """By origin: why there is no connection to it."""
+        self._deadline = float("inf")
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +164,10 @@ class Client:
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
+
+    def allow(self, seconds: float) -> None:
+        """Allow so much time for all that is asked from now on, waits included."""
+        self._deadline = time.monotonic() + seconds
 
     def get(
         self,
@@ -343,6 +348,8 @@ class Client:
     def _wait(self, seconds: float) -> None:
         """Sleep; what is waited does not count as the answer's time."""
         began = time.monotonic()
+        if began + seconds > self._deadline:
+            raise SourceUnavailable("its time is used up: it answers too slowly, or asks to wait")
         self._sleep(seconds)
         self._network.until += time.monotonic() - began
 

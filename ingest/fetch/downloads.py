@@ -21,6 +21,8 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from ingest.cache import is_damage
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pages (
     source TEXT NOT NULL, address TEXT NOT NULL, content TEXT NOT NULL,
@@ -178,9 +180,9 @@ class Downloads:
         try:
             with closing(self._connect()) as database, database:
                 return ask(database)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
             self._database.replace(self._database.with_suffix(".damaged"))
             with closing(self._connect()) as database, database:
                 return ask(database)

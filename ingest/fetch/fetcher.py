@@ -12,6 +12,9 @@ from ingest.fetch.zenodo import fetch_zenodo
 from ingest.fetch.zenodo_records import Zenodo
 from ingest.models import Fetched, Remote
 
+_SOURCE_S = 2 * 3600
+"""Seconds for one source; a slow one must not keep the others waiting for days."""
+
 
 class Fetcher:
     """Brings remote sources here."""
@@ -40,6 +43,7 @@ class Fetcher:
         Raises:
             SourceUnavailable: It cannot be had; the message says why in one line.
         """
+        self._client.allow(_SOURCE_S)
         if remote.kind == "zenodo":
             return fetch_zenodo(remote, self._zenodo, self._downloads)
         if remote.kind == "jekyll":

@@ -17,6 +17,8 @@ from urllib.parse import quote, urljoin, urlsplit
 _MAX_ADDRESS = 2_000
 """Letters; what servers take at most is about as long."""
 _MAX_LINKS = 5_000
+_MAX_LETTERS = 500_000
+"""Of all addresses that a page links: those of a menu that is repeated everywhere too."""
 """Of one page. The longest index pages of real sites have some hundreds."""
 _MAX_TAGS = 300_000
 """Of one page or sitemap; some seconds of work."""
@@ -217,6 +219,7 @@ class _PageReader(_Reader):
         # Dicts, as they keep the order in which the page has them.
         self.links: dict[str, None] = {}
         self.menus: dict[str, None] = {}
+        self._letters = 0
         self.canonical: str | None = None
         self.leads_to: str | None = None
         self.directives: set[str] = set()
@@ -267,11 +270,13 @@ class _PageReader(_Reader):
         address = web_address(written, self._base)
         if address is None:
             return
+        self._letters += len(address)
         if self._menu:
             self.menus[address] = None
         if "nofollow" not in attributes.get("rel", "").lower().split():
             self.links[address] = None
-        if len(self.links) >= _MAX_LINKS:
+        many = max(len(self.links), len(self.menus))
+        if many >= _MAX_LINKS or self._letters >= _MAX_LETTERS:
             raise _Enough
 
     def _linked_page(self, attributes: dict[str, str]) -> None:

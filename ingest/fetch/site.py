@@ -49,8 +49,8 @@ _MAX_TOTAL = 4_000_000_000
 _MAX_PAGE = 10_000_000
 """Bytes of an HTML page."""
 _MAX_FILE_MB = 100
-_MAX_ROBOTS = 1_000_000
-"""Bytes; RFC 9309 wants half of that to be read."""
+_MAX_ROBOTS = 500 * 1024
+"""Bytes, as RFC 9309 wants to be read."""
 _MAX_SITEMAPS = 50
 _MAX_DELAY_S = 10
 _MAX_SEGMENTS = 20
@@ -58,6 +58,8 @@ _MAX_REPEATED = 3
 """Times that a folder may occur in an address; a broken relative link repeats it endlessly."""
 _GIVE_UP = 10
 """Failures in a row after which it is the site that fails, not its pages."""
+_ALIKE = 5
+"""Pages from which on a site whose pages are all the same is taken to be closed."""
 _ONE_DATE = 5
 """Entries of a sitemap from which on a date that all share is that of its making."""
 
@@ -458,7 +460,9 @@ class _Crawl:
         elif links.leads_to and self._site.own(links.leads_to) is None:
             self._skip(address, "leads to another site")
         else:
-            self._pages[address] = _Page(address, stored, links)
+            # Of thousands of pages only what is looked at again is kept in mind.
+            kept = replace(links, links=())
+            self._pages[address] = _Page(address, replace(stored, facts=""), kept)
 
     def _fail(self, address: str, reason: str) -> None:
         """Note what could not be asked; where it led is followed all the same."""
@@ -467,7 +471,7 @@ class _Crawl:
             self._downloads.touch(self._downloads.path(known.file))
             self._take(address, known)
             page = self._pages.get(self._final.get(address, ""))
-            if page and page.stored is known:
+            if page and page.stored == replace(known, facts=""):
                 self._pages[page.address] = replace(page, failed=reason)
         elif address in self._listed:
             path = _likely_path(address)
@@ -598,6 +602,7 @@ class _Crawl:
     def _fetched(self) -> Fetched:
         became = _identities(self._pages, self._canonical(), set(self._listed))
         kept = [page for page in self._pages.values() if became[page.address] == page.address]
+        self._check_all_alike(kept)
         dates: dict[str, str] = {}
         for listed, modified in self._listed.items():
             address = self._final.get(listed)
@@ -632,6 +637,17 @@ class _Crawl:
             tuple(skipped for path, skipped in sorted(self._skipped.items()) if path not in taken),
             tuple(problem for _, problem in sorted(problems.items())),
         )
+
+    def _check_all_alike(self, pages: list[_Page]) -> None:
+        """Refuse a site that says the same everywhere: it is closed, and does not say so.
+
+        Raises:
+            SourceUnavailable: More than half of its pages are one and the same.
+        """
+        bodies = Counter(page.stored.file for page in pages)
+        most = max(bodies.values(), default=0)
+        if len(pages) >= _ALIKE and most > len(pages) / 2:
+            raise SourceUnavailable(f"{most} of its {len(pages)} pages hold the same")
 
     def _canonical(self) -> dict[str, str]:
         """Each page that is known by another's address, to that page."""

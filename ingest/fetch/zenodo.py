@@ -147,6 +147,10 @@ class _RecordFetcher:
             facts = record.facts(self.zenodo.landing(record))
             self.haul.records.append(replace(facts, record_id=_UNREAD))
             return record
+        if newest.concept_id != record.concept_id:
+            raise SourceUnavailable(
+                f"the newest version of record {record.id} belongs to another one, {newest.id}"
+            )
         self.fetch(newest, folder)
         return newest
 

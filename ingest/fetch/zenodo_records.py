@@ -187,7 +187,14 @@ def _markup(value: object) -> object:
 
 
 def _listed(value: object) -> object:
-    return [] if value is None else value
+    """A list without what is no object in it."""
+    if not isinstance(value, list):
+        return [] if value is None else value
+    return [each for each in value if isinstance(each, dict)]
+
+
+def _given(value: object) -> object:
+    return value if isinstance(value, dict) else {}
 
 
 def _named(value: object) -> object:
@@ -199,6 +206,8 @@ def _digits(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_REPLY_MB = 20
+"""Of JSON; a page of 25 records has less than one."""
 _ID = re.compile(r"[0-9]{1,18}")
 Text = Annotated[str | None, BeforeValidator(_text)]
 Id = Annotated[str, BeforeValidator(_digits), StringConstraints(pattern=r"^[0-9]{1,18}$")]
@@ -277,7 +286,7 @@ class _Metadata(_Said):
     license: Annotated[_Licence | None, BeforeValidator(_named)] = None
     creators: Annotated[tuple[_Person, ...], BeforeValidator(_listed)] = ()
     related_identifiers: Annotated[tuple[_Relation, ...], BeforeValidator(_listed)] = ()
-    relations: _Relations = _Relations()
+    relations: Annotated[_Relations, BeforeValidator(_given)] = _Relations()
 
 
 class ZenodoRecord(_Said):
@@ -290,7 +299,7 @@ class ZenodoRecord(_Said):
     metadata: _Metadata
     files: Annotated[tuple[ZenodoFile, ...], BeforeValidator(_listed)] = ()
     """Empty where they are closed, or where there are none."""
-    links: _Links = _Links()
+    links: Annotated[_Links, BeforeValidator(_given)] = _Links()
 
     @property
     def concept_id(self) -> str:
@@ -553,7 +562,9 @@ class Zenodo:
             ClientRefused: It blocks this client.
             SourceUnavailable: It says no, or something else.
         """
-        reply = self.client.get(url, {"Accept": "application/json"}, same_host=True)
+        reply = self.client.get(
+            url, {"Accept": "application/json"}, same_host=True, megabytes=_REPLY_MB
+        )
         check_status(reply, what)
         try:
             return json.loads(reply.body)

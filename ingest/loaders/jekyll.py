@@ -49,6 +49,9 @@ from rag.text import fold
 
 CONFIG = "_config.yml"
 _MAX_CONFIG = 1_000_000
+_MAX_HOST = 253
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_SITE = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?(?:/[^\s?#]*)?")
 _PAGES = (".md", ".markdown", ".html", ".htm")
 _SUFFIXES = (*_PAGES, ".pdf", *OFFICE_SUFFIXES)
 Announce = Callable[[str], None]
@@ -77,15 +80,26 @@ def site_address(path: Path) -> str | None:
     """
     cname = path / "CNAME"
     if cname.is_file():
-        host = cname.read_text(encoding="utf-8", errors="replace").strip()
-        if host:
+        with cname.open(encoding="utf-8", errors="replace") as file:
+            host = file.read(2 * _MAX_HOST).strip()
+        if len(host) <= _MAX_HOST and _HOST.fullmatch(host):
             return f"https://{host}"
-    config = _config(path)
-    url, below = config.get("url"), config.get("baseurl")
-    if not url or not isinstance(url, str):
+    # Two lines are looked for, and nothing is parsed: whoever asks has no limits (see
+    # `ingest.sandbox`), and YAML can be made to take any time and memory.
+    text = _config_text(path)
+    url, below = _line_of(text, "url"), _line_of(text, "baseurl").strip("/")
+    if not _SITE.fullmatch(url):
         return None
-    below = below.strip("/") if isinstance(below, str) else ""
     return f"{url.rstrip('/')}/{below}".rstrip("/")
+
+
+def _line_of(text: str, key: str) -> str:
+    """The value of a key of the top level, where it is plain text on its line."""
+    found = re.search(
+        rf"^{key}:[ \t]*(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s#'\"]*))", text, re.MULTILINE
+    )
+    given = next(filter(None, found.groups()), "") if found else ""
+    return given if given.isprintable() else ""
 
 
 def count_files(path: Path) -> int:
@@ -100,14 +114,26 @@ def _config(path: Path) -> dict[str, Any]:
         UnreadableDocument: Without it no address could be told.
     """
     try:
-        if (path / CONFIG).stat().st_size > _MAX_CONFIG:
-            raise UnreadableDocument(f"{CONFIG} is larger than {_MAX_CONFIG // 10**6} MB")
-        config = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+        config = yaml.safe_load(_config_text(path))
     except (OSError, ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
         raise UnreadableDocument(f"{CONFIG} is not YAML") from error
     if config is not None and not isinstance(config, dict):
         raise UnreadableDocument(f"{CONFIG} is not a mapping")
     return config or {}
+
+
+def _config_text(path: Path) -> str:
+    """The text of a checkout's ``_config.yml``.
+
+    Raises:
+        UnreadableDocument: It is none, or too long to be one.
+    """
+    try:
+        if (path / CONFIG).stat().st_size > _MAX_CONFIG:
+            raise UnreadableDocument(f"{CONFIG} is larger than {_MAX_CONFIG // 10**6} MB")
+        return (path / CONFIG).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UnreadableDocument(f"{CONFIG} is not YAML") from error
 
 
 def _content_files(root: Path) -> Iterator[Path]:

@@ -20,8 +20,10 @@ _SAME_TEXT = 0.97
 """Share of five-word runs from which two pages count as one (DESIGN 3)."""
 _COMPARED = 150
 """Five-word runs from which on pages are compared; short lists of links look alike."""
-_COMPARED_AT_MOST = 100_000
+_COMPARED_AT_MOST = 20_000
 """Words up to which pages are compared: a whole book is no copy of a page."""
+_COMPARED_IN_ALL = 3_000_000
+"""Words of a site that are compared; ten times those of the largest we know."""
 _EVERYWHERE = ("topnav", "footer")
 """Data files of the theme whose links stand on every page."""
 HOME = "/"
@@ -171,7 +173,10 @@ def _duplicates(pages: Sequence[Document], outline: Outline) -> dict[str, str]:
         return (site_path(outline.addresses[page.path]) not in linked, page.path)
 
     by_rank = sorted(pages, key=rank)
-    shingles = {page.path: _shingles(page.text) for page in by_rank if not page.placeholder}
+    shingles: dict[str, frozenset[int]] = {}
+    for page in by_rank:
+        if not page.placeholder and sum(map(len, shingles.values())) < _COMPARED_IN_ALL:
+            shingles[page.path] = _shingles(page.text)
     found: dict[str, str] = {}
     for index, keep in enumerate(by_rank):
         mine = shingles.get(keep.path)
@@ -187,11 +192,11 @@ def _duplicates(pages: Sequence[Document], outline: Outline) -> dict[str, str]:
     return found
 
 
-def _shingles(text: str) -> frozenset[str]:
+def _shingles(text: str) -> frozenset[int]:
     words = text.lower().split()
     if len(words) > _COMPARED_AT_MOST:
         return frozenset()
-    return frozenset(" ".join(words[i : i + 5]) for i in range(len(words) - 4))
+    return frozenset(hash(tuple(words[i : i + 5])) for i in range(len(words) - 4))
 
 
 def sidebars_of(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from fakes import HashingEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.cache import EmbeddingCache
+from ingest.cache import EmbeddingCache, is_damage
 from rag.embedder import Vectors
 
 
@@ -119,3 +119,15 @@ def test_a_cached_vector_is_the_vector(
         expected = HashingEmbedder().passages(texts)
         np.testing.assert_array_equal(cache.passages(texts, HashingEmbedder()), expected)
     assert cache.embedded == len({text for texts in runs for text in texts})
+
+
+def test_only_a_broken_database_is_damage_and_a_full_disk_is_not(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.sqlite"
+    broken.write_bytes(b"no database at all, " * 500)
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        sqlite3.connect(broken).execute("SELECT 1 FROM vectors")
+    assert is_damage(caught.value)
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        sqlite3.connect(tmp_path / "nowhere" / "x.sqlite")
+    assert not is_damage(caught.value)
+    assert not is_damage(sqlite3.OperationalError("database or disk is full"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -392,7 +393,8 @@ def site(write: Write, monkeypatch: pytest.MonkeyPatch) -> Iterator[SiteServer]:
 
 def test_a_site_is_read_by_its_address_and_named_after_it(site: SiteServer) -> None:
     found = report("--source", site.address)
-    assert found["added"] == ["127.0.0.1:index.html", "articles/when.md"]
+    name = site.address.removeprefix("http://").replace(":", "-")
+    assert found["added"] == [f"{name}:index.html", "articles/when.md"]
     assert found["stale"] == []
 
 
@@ -411,11 +413,12 @@ def test_a_source_that_fails_keeps_its_state_and_status_says_that_it_is_stale(
     report("--source", site.address)
     site.stop()
     found = report("--source", site.address, code=1)
-    assert found["stale"] == ["127.0.0.1"]
+    (name,) = found["stale"]
+    assert name.startswith("127.0.0.1-")
     assert found["documents"]["unchanged"] == 2
     known = status()
-    assert known["stale"] == ["127.0.0.1"]
-    assert known["sync"]["127.0.0.1"]["failures"] == 1
+    assert known["stale"] == [name]
+    assert known["sync"][name]["failures"] == 1
     assert "STALE, last had 20" in ingest("status").stdout
 
 
@@ -552,3 +555,31 @@ def test_going_back_waits_for_nobody(tmp_path: Path, write: Write) -> None:
     assert ingest("rollback").exit_code == 0
     # What is known of the source is known still: a watch does not undo it at once.
     assert status()["sync"].keys() == {"atlas"}
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b=c", "a%20b", "a b", "ä"])
+def test_the_data_may_lie_in_a_folder_of_any_name(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    place = tmp_path / "places"
+    monkeypatch.setenv("HELPDESK_DATA_DIR", str(place / name))
+    folder = write({"ebb.md": EBB})
+    report("--source", folder)
+    assert report("--source", folder)["documents"]["unchanged"] == 2
+    assert status()["sources"] == {"articles": 1, "atlas": 1}
+    assert [each.name for each in place.iterdir()] == [name]
+
+
+def test_what_others_wrote_does_not_steer_the_terminal(write: Write) -> None:
+    result = ingest("run", "--source", write({"a.md": EBB}) / "\x1b[31mred\u202e")
+    assert result.exit_code == 1
+    assert "\x1b" not in result.output + result.stderr
+    assert "\u202e" not in result.output + result.stderr
+
+
+def test_an_error_of_a_database_is_one_line(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("ingest.readings.Readings._store", full)
+    assert "disk is full" in refusal(ingest("run", "--source", write({"ebb.md": EBB})))

@@ -729,3 +729,35 @@ def test_a_jupyter_book_is_a_folder_and_no_jekyll_checkout(write: Callable[..., 
     book = write({"_config.yml": "title: Tides", "_toc.yml": "root: ebb", "ebb.md": "It turns."})
     assert not is_jekyll(book)
     assert is_jekyll(write({"_config.yml": "title: Tides"}, "site"))
+
+
+@pytest.mark.parametrize(
+    ("config", "address"),
+    [
+        ("url: https://tide.example", "https://tide.example"),
+        ("url: 'https://tide.example/'  # ours", "https://tide.example"),
+        ('title: x\nurl: "https://tide.example"\nbaseurl: /atlas/', "https://tide.example/atlas"),
+        ("nested:\n  url: https://else.example", None),
+        ("url: javascript:alert(1)//", None),
+        ("url: https://ann:secret@tide.example", None),
+        ("url: https://tide.example/\x1b[31m", None),
+        ("url: [", None),
+        ("a: &a {b: 1}\nc: &c {<<: [*a,*a,*a]}\nurl: https://tide.example", "https://tide.example"),
+    ],
+)
+def test_the_address_of_a_checkout_is_plain_or_none(
+    write: Callable[..., Path], config: str, address: str | None
+) -> None:
+    assert site_address(write({"_config.yml": config})) == address
+
+
+@pytest.mark.parametrize(
+    ("cname", "address"),
+    [("tide.example\n", "https://tide.example"), ("<script>", None), ("a b", None),
+     ("tide.example/\x1b[31m", None), ("x" * 10**6, None), ("", None)],
+    ids=["host", "markup", "words", "escape", "long", "empty"],
+)  # fmt: skip
+def test_a_name_file_names_a_host_or_nothing(
+    write: Callable[..., Path], cname: str, address: str | None
+) -> None:
+    assert site_address(write({"_config.yml": "", "CNAME": cname})) == address

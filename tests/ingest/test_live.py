@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ingest.check import Check
-from ingest.online import of_services
 from ingest.fetch.client import Client
+from ingest.online import of_services
 from ingest.settings import FetchSettings
 from ingest.sources import Registry
 from rag.settings import Settings

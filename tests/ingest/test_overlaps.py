@@ -81,12 +81,18 @@ def test_every_address_is_kept_by_exactly_one_source(pages: list[Document]) -> N
 # Records that replace one another
 
 
-def file_of(number: int, *related: tuple[str, int], concept: int | None = None) -> Document:
+def file_of(
+    number: int,
+    *related: tuple[str, int],
+    concept: int | None = None,
+    creators: tuple[str, ...] = ("Ebb, Ann",),
+) -> Document:
     concept = concept if concept is not None else number - 1
     record = Record(
         record_id=str(number), concept_id=str(concept), title="Tides", access="open",
         url=f"https://zenodo.example/records/{number}",
         doi=f"10.5281/zenodo.{number}", concept_doi=f"10.5281/zenodo.{concept}",
+        creators=creators,
         related=tuple(Related(kind, f"https://doi.org/10.5281/ZENODO.{to}", "doi")
                       for kind, to in related),
     )  # fmt: skip
@@ -104,6 +110,11 @@ def test_a_record_that_another_calls_its_older_version_is_superseded() -> None:
     newer = "https://zenodo.example/records/20"
     assert marks(file_of(10), file_of(20, ("isNewVersionOf", 10))) == [newer, None]
     assert marks(file_of(10), file_of(20, ("obsoletes", 9))) == [newer, None]
+
+
+def test_a_stranger_cannot_call_a_record_replaced() -> None:
+    stranger = file_of(666, ("obsoletes", 10), creators=("Flow, Ed",))
+    assert marks(file_of(10), stranger) == [None, None]
 
 
 def test_a_record_that_calls_itself_replaced_by_another_here_is_superseded() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -856,3 +857,23 @@ def test_what_is_known_of_an_index_that_was_lost_is_void(desk: Desk, write: Writ
     assert log.states(desk.store.current()) == {}
     desk.ingest(write({"flow.md": FLOW}, "b"))
     assert log.states(desk.store.current()).keys() == {"b"}
+
+
+def test_where_nobody_knows_what_an_unreadable_index_holds_a_partial_run_is_refused(
+    desk: Desk, write: Write
+) -> None:
+    ebb, flow = write({"ebb.md": EBB}, "a"), write({"flow.md": FLOW}, "b")
+    first = desk.ingest(ebb, flow).generation
+    (desk.store.generations / str(first) / "index.sqlite").write_bytes(b"damaged")
+    (desk.directory / "data" / "sync.json").unlink()
+    with pytest.raises(IndexMismatch, match="what other sources it may hold"):
+        desk.ingest(ebb)
+    assert desk.ingest(ebb, flow, anew=True).documents.added == 2
+
+
+def test_documents_that_are_none_any_more_are_damage(desk: Desk, write: Write) -> None:
+    root = write({"ebb.md": EBB})
+    first = desk.ingest(root).generation
+    with sqlite3.connect(desk.store.generations / str(first) / "index.sqlite") as database:
+        database.execute("UPDATE documents SET payload = '{}'")
+    assert desk.ingest(root).added == ("atlas:ebb.md",)

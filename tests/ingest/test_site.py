@@ -898,3 +898,23 @@ def test_a_slow_site_does_not_keep_the_others_waiting(harbour, monkeypatch):
     # All that was not reached keeps its state: the problem is that of the whole source.
     assert [*problems(fetched)] == ["tides"]
     assert {*paths(fetched)} < {*paths(before)}
+
+
+def test_a_site_that_says_the_same_everywhere_is_not_believed(harbour):
+    harbour.write(**{f"page{number}": f"<p>Pier {number} is open." for number in range(8)})
+    harbour.server.list_all()
+    before = harbour.crawl()
+    down = Answer(b"<html><body><p>We are down for maintenance.</body></html>")
+    for path in (*harbour.server.sitemap, "/low"):
+        harbour.server.answers[path] = down
+    with pytest.raises(SourceUnavailable, match="hold the same"):
+        harbour.crawl()
+    harbour.server.answers.clear()
+    assert by_path(harbour.crawl()) == by_path(before)
+
+
+def test_a_menu_without_end_is_cut(harbour):
+    many = "".join(f"<a rel=nofollow href='/{'x' * 1000}{n}'>n</a>" for n in range(2000))
+    harbour.write(index=f"<nav>{many}</nav><p>Harbour.")
+    fetched = harbour.crawl()
+    assert sum(map(len, dict(fetched.source.menus.links).get("index.html", ()))) < 1_000_000

@@ -62,7 +62,8 @@ def test_the_others_stay_as_they_are_and_what_is_removed_is_forgotten(log: SyncL
 
 def test_a_damaged_log_asks_everything_anew(tmp_path: Path) -> None:
     file = tmp_path / "sync.json"
-    for content in (b"", b"{", b"[]", b'{"atlas": 3}', b"\xff"):
+    odd = b'{"generation": null, "sources": {"atlas": {"checked_at": "garbage"}}}'
+    for content in (b"", b"{", b"[]", b'{"atlas": 3}', b"\xff", odd):
         file.write_bytes(content)
         assert SyncLog(file).states(None) == {}
 
@@ -150,6 +151,25 @@ def test_the_watch_runs_what_is_due_and_then_waits() -> None:
     breath, until_due = waits
     assert 1 < breath < 10
     assert 25 < until_due <= 30
+
+
+def test_what_was_just_run_is_not_run_again_though_nothing_was_noted() -> None:
+    looks: list[int] = []
+    ran: list[list[str]] = []
+
+    def plan(now: datetime) -> tuple[list[str], datetime]:
+        looks.append(1)
+        if len(looks) > 5:
+            raise Ended
+        return ["atlas"], now
+
+    with pytest.raises(Ended):
+        watch(plan, lambda names: ran.append(list(names)), lambda _: None)
+    assert ran == [["atlas"]]
+
+
+def test_a_day_that_is_none_asks_at_once() -> None:
+    assert due_at(SourceState("2031-02-31T12:00:00Z"), HOUR, NOON) == NOON
 
 
 def test_the_watch_looks_again_within_a_minute() -> None:
