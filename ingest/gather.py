@@ -6,6 +6,7 @@ gone from its source goes; what has been replaced is never kept.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -63,10 +64,13 @@ class Before:
     documents: Mapping[str, Document] = field(default_factory=dict)
     """By id, in their order."""
     empty_pages: Sequence[EmptyPage] = ()
+    hidden: Sequence[Document] = ()
+    """Left out for a document of another source that has the same address."""
 
-    def of(self, source: str) -> list[Document]:
-        """The documents of a source."""
-        return [each for each in self.documents.values() if each.source == source]
+    @property
+    def every(self) -> list[Document]:
+        """All documents, the hidden ones included."""
+        return [*self.documents.values(), *self.hidden]
 
 
 @dataclass
@@ -75,6 +79,9 @@ class Gathered:
 
     documents: list[Document] = field(default_factory=list)
     empty_pages: list[EmptyPage] = field(default_factory=list)
+    hidden: list[Document] = field(default_factory=list)
+    """Left out for a document of another source that has the same address; where that goes,
+    these are at hand."""
     articles: list[Article] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -108,11 +115,17 @@ def previous(store: Store, others: Collection[str] | None) -> Before:
         return _anew(error, others)
     try:
         documents = [DOCUMENT.validate_json(payload) for _, payload in generation.payloads()]
-        empty = [EMPTY_PAGE.validate_json(payload) for _, payload in generation.leftovers()]
+        left = [payload for _, payload in generation.leftovers()]
+        hidden = [DOCUMENT.validate_json(each) for each in left if _is_document(each)]
+        empty = [EMPTY_PAGE.validate_json(each) for each in left if not _is_document(each)]
     except ValidationError:
         name = generation.info.generation
         return _anew(IndexMismatch(f"index {name} is damaged: its documents"), others)
-    return Before(generation, {each.document_id: each for each in documents}, empty)
+    return Before(generation, {each.document_id: each for each in documents}, empty, hidden)
+
+
+def _is_document(payload: str) -> bool:
+    return "sections" in json.loads(payload)
 
 
 def _anew(error: IndexMismatch, others: Collection[str] | None) -> Before:
@@ -156,12 +169,15 @@ def gather(
     )
     if articles is not None:
         _read_articles(articles, found, before, accept=task.accept)
-    _read_sources(task, found, before, fetch, readings, progress)
+    asked = _read_sources(task, found, before, fetch, readings, progress)
     # The same index comes of the same documents, whichever source was asked last.
     ranks = {name: rank for rank, name in enumerate([ARTICLES, *order])}
     found.documents.sort(key=lambda each: (ranks.get(each.source, len(ranks)), each.source))
-    found.documents, doubled = one_document_an_address(found.documents, order)
-    found.skipped.extend(doubled)
+    every = found.documents
+    found.documents, doubled = one_document_an_address(every, order)
+    shown = {document.document_id for document in found.documents}
+    found.hidden = [each for each in every if each.document_id not in shown]
+    found.skipped.extend(each for each in doubled if each.path.partition(":")[0] in asked)
     found.documents = mark_superseded(found.documents)
     return found
 
@@ -170,7 +186,7 @@ def _read_articles(articles: Path, found: Gathered, before: Before, *, accept: b
     for loaded in load_articles(articles):
         found.take(loaded)
         found.articles.extend(loaded.articles)
-    had = len(before.of(ARTICLES))
+    had = sum(each.source == ARTICLES for each in before.every)
     if not accept and _has_lost(len(found.articles), had):
         # Nothing is kept in their place: they are part of the program, and it is set up wrong.
         raise SourceUnavailable(
@@ -197,7 +213,8 @@ def _read_sources(
     fetch: Fetch,
     readings: Readings,
     progress: Progress,
-) -> None:
+) -> frozenset[str]:
+    """Returns the names of the sources that were read anew."""
     held: dict[str, _Held] = {}
     for source in task.sources:
         try:
@@ -209,8 +226,8 @@ def _read_sources(
     # whichever source had it.
     records = [record for each in held.values() for record in each.records]
     current = {
-        document_id: document
-        for document_id, document in before.documents.items()
+        document.document_id: document
+        for document in before.every
         if not _is_replaced(document, records)
     }
     have = {ARTICLES, *task.removed}
@@ -220,6 +237,7 @@ def _read_sources(
             have.add(name)
     found.documents.extend(each for each in current.values() if each.source not in have)
     found.empty_pages.extend(page for page in before.empty_pages if page.source not in have)
+    return frozenset(held)
 
 
 def _take_held(

@@ -231,6 +231,7 @@ def _digest(found: Gathered, embedder: Embedder, knowledge: Knowledge) -> str:
         for each in found.documents
     )
     parts += sorted(repr(page) for page in found.empty_pages)
+    parts += sorted(f"hidden {each.document_id} {each.sha256}" for each in found.hidden)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -283,7 +284,8 @@ def _contents(
         ask_bar=bar,
         acronyms={**acronyms_of(document.text for document in sourced), **knowledge.acronyms},
         leftovers=[
-            (page.source, EMPTY_PAGE.dump_json(page).decode()) for page in found.empty_pages
+            *((page.source, EMPTY_PAGE.dump_json(page).decode()) for page in found.empty_pages),
+            *((each.source, DOCUMENT.dump_json(each).decode()) for each in found.hidden),
         ],
     )
 

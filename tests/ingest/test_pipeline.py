@@ -737,10 +737,16 @@ def test_a_site_adds_what_its_repository_does_not_hold(desk: Desk, write: Write)
     assert [each.path for each in report.skipped] == ["x.zip", "atlas:ebb.html"]
     # Also when the two are read one after the other, in any order.
     assert desk.ingest(remotes=[ATLAS], order=("repo", "atlas")).documents.unchanged == 2
-    desk.ingest(removed=frozenset({"repo"}))
-    assert desk.ingest(remotes=[ATLAS], order=("repo", "atlas")).added == ("atlas:ebb.html",)
+    # Where the repository goes, or drops a page, that of the site is at hand at once.
+    assert desk.ingest(removed=frozenset({"repo"})).added == ("atlas:ebb.html",)
+    assert desk.ingest(remotes=[ATLAS], order=("repo", "atlas")).documents.unchanged == 2
     desk.ingest(checkout, order=("repo", "atlas"))
     assert desk.paths == ["atlas:flow.html", "repo:pages/ebb.md"]
+    (checkout / "pages" / "ebb.md").rename(checkout / "pages" / "tide.md")
+    report = desk.ingest(checkout, order=("repo", "atlas"))
+    assert report.added == ("atlas:ebb.html", "repo:pages/tide.md")
+    assert report.removed == ("repo:pages/ebb.md",)
+    assert report.skipped == ()
 
 
 def test_the_report_says_what_changed(desk: Desk, write: Write) -> None:
