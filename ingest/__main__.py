@@ -114,13 +114,13 @@ def run(
     except HelpdeskError as error:
         _fail(str(error))
     task = Task(named.sources, named.unavailable, accept=accept, anew=not source)
-    report = _run(settings, task, articles=articles)
+    report = _run(settings, task, registry, articles=articles)
     _show(report, as_json=as_json)
     if report.problems:
         raise typer.Exit(1)
 
 
-def _run(settings: Settings, task: Task, *, articles: bool) -> IngestReport:
+def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) -> IngestReport:
     try:
         memory = Memory.of(settings.data_dir)
         own = _own_settings().fetch
@@ -128,7 +128,7 @@ def _run(settings: Settings, task: Task, *, articles: bool) -> IngestReport:
             articles=settings.corpus_dir / "articles" if articles else None,
             acronyms=load_acronyms(settings.corpus_dir),
             vocabulary=Vocabulary.load(settings.corpus_dir),
-            order=tuple(Registry.load(settings.corpus_dir).sources),
+            order=tuple(registry.sources),
         )
         with _client(settings) as client:
             return pipeline.run(
@@ -372,7 +372,7 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in sta
     settings = _settings()
     try:
         known = {document.source for document in Store(settings.data_dir).open().documents()}
-        listed = Registry.load(settings.corpus_dir).sources
+        registry = Registry.load(settings.corpus_dir)
     except HelpdeskError as error:
         _fail(str(error))
     known |= _states(settings).keys()
@@ -382,8 +382,8 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in sta
         )
     if name not in known:
         _fail(f"no source named {name!r} is indexed; there are: {', '.join(sorted(known))}")
-    _show(_run(settings, Task(removed=frozenset({name})), articles=True), as_json=False)
-    if name in listed:
+    _show(_run(settings, Task(removed=frozenset({name})), registry, articles=True), as_json=False)
+    if name in registry.sources:
         print(f"{name} is listed in sources.yaml: the next run without --source reads it again")
 
 

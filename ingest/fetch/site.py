@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from protego import Protego
 from pydantic import TypeAdapter, ValidationError
@@ -29,6 +29,16 @@ from ingest.fetch.links import (
     read_sitemap,
     robots_directives,
     web_address,
+)
+from ingest.fetch.site_pages import (
+    HTML,
+    MEDIA,
+    Page,
+    identities,
+    likely_path,
+    path_of,
+    paths_of,
+    stem,
 )
 from ingest.models import Fetched, Menus, Problem, Remote, Skipped, Source, SourceFile
 from rag.errors import SourceUnavailable
@@ -63,16 +73,6 @@ _ALIKE = 5
 _ONE_DATE = 5
 """Entries of a sitemap from which on a date that all share is that of its making."""
 
-_HTML = ".html"
-_MEDIA = {
-    "text/html": _HTML,
-    "application/xhtml+xml": _HTML,
-    "application/pdf": ".pdf",
-    "application/x-pdf": ".pdf",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
-    "application/vnd.oasis.opendocument.text": ".odt",
-    "application/epub+zip": ".epub",
-}
 _UNTOLD = frozenset(
     "application/octet-stream binary/octet-stream application/x-download application/zip"
     " application/force-download".split()
@@ -96,7 +96,6 @@ _REFUSED = (403, 407)
 """As one answers who is not let in; and as one who takes us for something else."""
 _CLOSED_TO_ROBOTS = "closed to robots"
 _IS_FILE = re.compile(r"\.(?:x?html?|php\d?|aspx?|jsp|pdf)$", re.IGNORECASE)
-_PRINTED_AS_ESCAPED = frozenset("/\\?#%")
 
 
 @dataclass(frozen=True)
@@ -119,21 +118,6 @@ class _Facts:
 
 _VERSION = 1
 _FACTS: TypeAdapter[_Facts] = TypeAdapter(_Facts)
-
-
-@dataclass(frozen=True)
-class _Page:
-    """A page, or a file, of the site."""
-
-    address: str
-    stored: StoredPage
-    links: PageLinks
-    failed: str = ""
-    """Why it cannot be had today; the rest is what it was."""
-
-    @property
-    def suffix(self) -> str:
-        return Path(self.stored.file or "").suffix
 
 
 @dataclass(frozen=True)
@@ -221,7 +205,7 @@ class _Crawl:
         self._seen: set[str] = set()
         self._final: dict[str, str] = {}
         """Each address asked for to the one that answered."""
-        self._pages: dict[str, _Page] = {}
+        self._pages: dict[str, Page] = {}
         self._listed: dict[str, str | None] = {}
         """Addresses of the sitemap, with the date of their last change."""
         self._skipped: dict[str, Skipped] = {}
@@ -239,7 +223,7 @@ class _Crawl:
         if self._waiting and self._is_late():
             self._whole(self._waiting[0], f"not read within {_MAX_CRAWL_S // 3600} hours")
         elif self._waiting:
-            path = _likely_path(self._waiting[0])
+            path = likely_path(self._waiting[0])
             read = f"only the first {len(self._pages)} pages of the site are read"
             self._problems[path] = Problem(path, f"{read}; from here on there are too many")
         fetched = self._fetched()
@@ -350,7 +334,7 @@ class _Crawl:
     def _whole(self, address: str, problem: str) -> None:
         """Report what concerns no single page: all that is not found keeps its old state."""
         name = self._remote.name
-        told = f"{_path(address, '')}: {problem}"
+        told = f"{path_of(address, '')}: {problem}"
         self._problems.setdefault(name, Problem(name, told))
 
     def _own(self, addresses: Iterable[str | None]) -> list[str]:
@@ -462,7 +446,7 @@ class _Crawl:
         else:
             # Of thousands of pages only what is looked at again is kept in mind.
             kept = replace(links, links=())
-            self._pages[address] = _Page(address, replace(stored, facts=""), kept)
+            self._pages[address] = Page(address, replace(stored, facts=""), kept)
 
     def _fail(self, address: str, reason: str) -> None:
         """Note what could not be asked; where it led is followed all the same."""
@@ -474,14 +458,14 @@ class _Crawl:
             if page and page.stored == replace(known, facts=""):
                 self._pages[page.address] = replace(page, failed=reason)
         elif address in self._listed:
-            path = _likely_path(address)
+            path = likely_path(address)
             self._problems.setdefault(path, Problem(path, reason))
         else:
             # A broken link, as far as anybody can tell.
             self._skip(address, reason)
 
     def _skip(self, address: str, reason: str) -> None:
-        path = _likely_path(address)
+        path = likely_path(address)
         self._skipped.setdefault(path, Skipped(path, reason))
 
     # Asking
@@ -555,7 +539,7 @@ class _Crawl:
         unread = ""
         if suffix is None:
             unread = f"no document: {media[:80] or 'of no known type'}"
-        elif suffix == _HTML and draft.stat().st_size > _MAX_PAGE:
+        elif suffix == HTML and draft.stat().st_size > _MAX_PAGE:
             unread = f"larger than {_MAX_PAGE // 10**6} MB"
         stored = self._kept(url, reply, draft, "" if unread else suffix or "", known)
         if unread:
@@ -584,7 +568,7 @@ class _Crawl:
 
     def _links(self, stored: StoredPage) -> PageLinks:
         """What a stored page links on its own site."""
-        if not stored.file or not stored.file.endswith(_HTML):
+        if not stored.file or not stored.file.endswith(HTML):
             return PageLinks()
         links = page_links(self._body(stored), stored.url, ROBOT)
         site = _Site.around(stored.url)
@@ -600,7 +584,7 @@ class _Crawl:
     # What comes of it
 
     def _fetched(self) -> Fetched:
-        became = _identities(self._pages, self._canonical(), set(self._listed))
+        became = identities(self._pages, self._canonical(), set(self._listed))
         kept = [page for page in self._pages.values() if became[page.address] == page.address]
         self._check_all_alike(kept)
         dates: dict[str, str] = {}
@@ -609,7 +593,7 @@ class _Crawl:
             if address in became and modified:
                 dates[became[address]] = max(modified, dates.get(became[address], ""))
         files, menus, problems = [], [], dict(self._problems)
-        for path, page in _paths(kept).items():
+        for path, page in paths_of(kept).items():
             if page.failed:
                 # It is read as it was: what it links keeps the pages behind it where they are.
                 problems[path] = Problem(path, page.failed)
@@ -638,7 +622,7 @@ class _Crawl:
             tuple(problem for _, problem in sorted(problems.items())),
         )
 
-    def _check_all_alike(self, pages: list[_Page]) -> None:
+    def _check_all_alike(self, pages: list[Page]) -> None:
         """Refuse a site that says the same everywhere: it is closed, and does not say so.
 
         Raises:
@@ -660,12 +644,12 @@ class _Crawl:
             if target is None or target not in self._pages or target == page.address:
                 continue
             # Themes that name the home page on every page are mistaken.
-            if target == home and not page.links.leads_to and _stem(page.address) != home:
+            if target == home and not page.links.leads_to and stem(page.address) != home:
                 continue
             found[page.address] = target
         return found
 
-    def _file(self, path: str, page: _Page, listed: str | None) -> SourceFile:
+    def _file(self, path: str, page: Page, listed: str | None) -> SourceFile:
         return SourceFile(
             path,
             self._downloads.path(page.stored.file or ""),
@@ -674,87 +658,6 @@ class _Crawl:
             published=listed or page.stored.modified,
             dated_by="page" if listed else "snapshot",
         )
-
-
-def _identities(
-    pages: Mapping[str, _Page], canonical: Mapping[str, str], listed: set[str]
-) -> dict[str, str]:
-    """Each address to the one under which its page is known.
-
-    A page is known by its canonical address. Of addresses that differ in how
-    a host spells them and have the same bytes, one in the sitemap counts, else
-    the shortest.
-    """
-    became = {address: _known_as(address, canonical) for address in pages}
-    spelt: dict[tuple[str, str | None], list[str]] = {}
-    for address in dict.fromkeys(became.values()):
-        spelt.setdefault((_stem(address), pages[address].stored.file), []).append(address)
-    best = {
-        address: min(same, key=lambda each: (each not in listed, len(each), each))
-        for same in spelt.values()
-        for address in same
-    }
-    return {address: best[identity] for address, identity in became.items()}
-
-
-def _known_as(address: str, canonical: Mapping[str, str]) -> str:
-    """Where the canonical addresses lead from an address; the shortest of a circle."""
-    chain = [address]
-    while (following := canonical.get(chain[-1])) is not None:
-        if following in chain:
-            return min(chain[chain.index(following) :], key=lambda each: (len(each), each))
-        chain.append(following)
-    return chain[-1]
-
-
-def _stem(address: str) -> str:
-    """What the usual spellings of one page's address share."""
-    parts = urlsplit(address)
-    path = re.sub(r"\.html?$", "", parts.path)
-    path = re.sub(r"(?<=/)index$", "", path)
-    return parts._replace(path=path.rstrip("/") or "/").geturl()
-
-
-def _paths(pages: Iterable[_Page]) -> dict[str, _Page]:
-    """Each page by its path, which no two share."""
-    found: dict[str, _Page] = {}
-    for page in sorted(pages, key=lambda each: (len(each.address), each.address)):
-        path = free = _path(page.address, page.suffix)
-        number = 2
-        while free in found:
-            free = f"{path.removesuffix(page.suffix)}.{number}{page.suffix}"
-            number += 1
-        found[free] = page
-    return found
-
-
-def _path(address: str, suffix: str) -> str:
-    """Where a copy of the site would keep an address: as ``wget -E`` names it."""
-    parts = urlsplit(address)
-    path = "/".join(map(_readable, parts.path.removeprefix("/").split("/")))
-    if not path or path.endswith("/"):
-        path += "index"
-    if parts.query:
-        path += f"?{_readable(parts.query)}"
-    ends = (".html", ".htm") if suffix == _HTML else (suffix,)
-    return path if path.lower().endswith(ends) else path + suffix
-
-
-def _readable(segment: str) -> str:
-    """A part of an address without percent-encoding, where that can be printed."""
-    try:
-        plain = unquote(segment, errors="strict")
-    except UnicodeDecodeError:
-        return segment
-    if not plain.isprintable() or _PRINTED_AS_ESCAPED & set(plain):
-        return segment
-    return plain
-
-
-def _likely_path(address: str) -> str:
-    """The path of what has not been read: by its address alone."""
-    named = Path(urlsplit(address).path).suffix.lower()
-    return _path(address, named if named in _MEDIA.values() else _HTML)
 
 
 def _is_sitemap(content: bytes) -> bool:
@@ -770,7 +673,7 @@ def _media_type(reply: Reply) -> str:
 def _suffix(media: str, draft: Path, url: str) -> str | None:
     """The type of a body by what the server says, else by its first bytes."""
     if media and media not in _UNTOLD:
-        return _MEDIA.get(media)
+        return MEDIA.get(media)
     with draft.open("rb") as file:
         head = file.read(1_000)
     if head.startswith(b"%PDF-"):
@@ -778,7 +681,7 @@ def _suffix(media: str, draft: Path, url: str) -> str | None:
     if head.startswith(b"PK\x03\x04"):
         named = Path(urlsplit(url).path).suffix.lower()
         return named if named in _PACKED else None
-    return _HTML if _PAGE_START.match(head) else None
+    return HTML if _PAGE_START.match(head) else None
 
 
 def _conditions(known: StoredPage | None) -> dict[str, str]:

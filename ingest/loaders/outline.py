@@ -174,9 +174,11 @@ def _duplicates(pages: Sequence[Document], outline: Outline) -> dict[str, str]:
 
     by_rank = sorted(pages, key=rank)
     shingles: dict[str, frozenset[int]] = {}
+    compared = 0
     for page in by_rank:
-        if not page.placeholder and sum(map(len, shingles.values())) < _COMPARED_IN_ALL:
+        if not page.placeholder and compared < _COMPARED_IN_ALL:
             shingles[page.path] = _shingles(page.text)
+            compared += len(shingles[page.path])
     found: dict[str, str] = {}
     for index, keep in enumerate(by_rank):
         mine = shingles.get(keep.path)
