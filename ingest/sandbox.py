@@ -42,6 +42,10 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS")
 _START_S = 60
 _LOOK_EVERY_S = 0.05
 """How often the memory of a worker that is busy is looked at."""
+_LOOK_AGAIN_S = 0.005
+_ENDED_AT = 7 / 8
+"""Share of the memory allowed at which a worker is ended: the programs it starts go on
+growing between two looks, by up to a megabyte in a millisecond."""
 _RENEWED_AT = 0.5
 """Share of the memory allowed from which a worker is replaced after a file: what one
 file leaves behind must not be missing to the next."""
@@ -269,11 +273,11 @@ class _Worker:
     def _receive(self, deadline: float) -> None:
         """Wait for some of a reply, and watch over the limits meanwhile."""
         looks = 0
-        while not self._selector.select(_LOOK_EVERY_S):
+        while not self._selector.select(_LOOK_AGAIN_S if looks else _LOOK_EVERY_S):
             if time.monotonic() > deadline:
                 raise self._too_slow()
             # Twice, as a program that is just being started counts as its parent again.
-            looks = looks + 1 if self._memory() > self._allowed else 0
+            looks = looks + 1 if self._memory() > _ENDED_AT * self._allowed else 0
             if looks > 1:
                 raise self._too_much_memory()
         piece = os.read(self._output, _PIECE)
