@@ -1,18 +1,36 @@
-"""Scores, pure functions; each names where it comes from."""
+"""How well the evidence was found, pure functions; each names where it comes from.
+
+The measures are computed by ``ir-measures`` (MacAvaney et al. 2022). What is
+judged is not a passage but an evidence group: each group is one relevant
+"document" of its question, so the scores do not depend on how a system cuts
+its passages. A run lists, passage by passage, the groups that the passage
+newly covers; one that covers none stands as one document that nobody judged.
+
+A passage may bring two groups at once. It then takes two places of the run,
+which would push what follows beyond a cutoff; so a run is cut after k
+passages, not after k places, and the measures are taken over all of what is
+left. Thereby R@k is exactly the share of groups found by passage k, and nDCG
+stays within 0..1, as every group gains once and none shares a place. Text that
+repeats a group gains nothing, as under alpha-nDCG with alpha 1 (Clarke et al.
+2008).
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import ir_measures
 import numpy as np
+from ir_measures import RR, R, nDCG
 
 from eval.questions import Judged, Span
 from rag.models import Passage
 from rag.text import letters_digits
 
-_HELD = 0.6
+HELD = 0.6
 """Share of a quote that a passage must hold in one run where a border cut it."""
 _TARGET = re.compile(r"\]\((?:<[^>]*>|[^)]*)\)")
 _TAG = re.compile(r"<[^>]*>")
@@ -30,7 +48,7 @@ def holds(passage_text: str, quote: str) -> bool:
         return False
     if wanted in text:
         return True
-    length = int(np.ceil(_HELD * len(wanted)))
+    length = int(np.ceil(HELD * len(wanted)))
     # Only a border may cut: the run is at the start or the end of the passage.
     return any(
         text.startswith(wanted[-size:]) or text.endswith(wanted[:size])
@@ -42,29 +60,62 @@ def found_at(question: Judged, passages: Sequence[Passage]) -> list[int | None]:
     """For each evidence group the rank of the first passage that holds a member."""
     return [
         next(
-            (
-                passage.rank
-                for passage in passages
-                if any(_carries(passage, span) for span in group)
-            ),
+            (passage.rank for passage in passages if any(carries(passage, span) for span in group)),
             None,
         )
         for group in question.evidence
     ]
 
 
-def _carries(passage: Passage, span: Span) -> bool:
+def carries(passage: Passage, span: Span) -> bool:
+    """Whether a passage comes from a span's file and holds its quote."""
     return passage.chunk.path == span.path and holds(passage.chunk.text, span.quote)
+
+
+_ALL = 1_000_000
+"""A cutoff no run reaches: runs are cut by passage before they are measured."""
 
 
 def recall_at(ranks: Sequence[int | None], k: int) -> float:
     """Share of evidence groups found among the first k passages."""
-    return sum(rank is not None and rank <= k for rank in ranks) / len(ranks)
+    return _measured(ranks, k)[0]
 
 
 def reciprocal_rank(ranks: Sequence[int | None]) -> float:
     """One over the rank of the first passage that holds any evidence."""
-    return max((1 / rank for rank in ranks if rank), default=0.0)
+    return _measured(ranks, max((rank for rank in ranks if rank), default=1))[1]
+
+
+def ndcg_at(ranks: Sequence[int | None], k: int) -> float:
+    """Discounted gain of the groups among the first k passages, 1 at best.
+
+    Every group gains 1, discounted by log2(place + 1), over what all groups
+    would gain at the head of the list (Järvelin and Kekäläinen 2002).
+    """
+    return _measured(ranks, k)[2]
+
+
+def _measured(ranks: Sequence[int | None], k: int) -> tuple[float, float, float]:
+    """Recall, reciprocal rank and nDCG of the first k passages."""
+    if not ranks:
+        raise ValueError("a question without evidence has nothing to be found")
+    qrels = [ir_measures.Qrel("q", f"group {number}", 1) for number in range(len(ranks))]
+    places = list(_places(ranks, k))
+    run = [
+        ir_measures.ScoredDoc("q", name, float(len(places) - place))
+        for place, name in enumerate(places)
+    ]
+    found = ir_measures.calc_aggregate([R @ _ALL, RR, nDCG], qrels, run)
+    # Rounding in the library must not make a perfect run better than perfect.
+    recall, first, gain = (min(1.0, float(found[each])) for each in (R @ _ALL, RR, nDCG))
+    return recall, first, gain
+
+
+def _places(ranks: Sequence[int | None], k: int) -> Iterator[str]:
+    """The run of the first k passages: the groups each newly covers, or itself."""
+    for rank in range(1, k + 1):
+        covered = [f"group {number}" for number, each in enumerate(ranks) if each == rank]
+        yield from covered or [f"passage {rank}"]
 
 
 @dataclass(frozen=True)
@@ -89,3 +140,11 @@ def bootstrap(values: Sequence[float], *, rounds: int = 10_000, seed: int = 20_2
     means = array[draws].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(float(array.mean()), float(low), float(high), len(array))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that a share of all values does not exceed (nearest rank)."""
+    ordered = sorted(values)
+    if not ordered:
+        return 0.0
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -7,97 +7,324 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from eval.metrics import Interval, bootstrap, found_at, recall_at, reciprocal_rank
+from pydantic import TypeAdapter
+
+from eval.abstention import Abstention, Decision, abstention, refusal_scores
+from eval.answers import (
+    StoredTexts,
+    citation_scores,
+    evidence_cited,
+    frame_right,
+    item_scores,
+    language_right,
+    must_not_hits,
+    quote_valid,
+    vital_recall,
+)
+from eval.metrics import (
+    Interval,
+    bootstrap,
+    carries,
+    found_at,
+    ndcg_at,
+    percentile,
+    recall_at,
+    reciprocal_rank,
+)
 from eval.questions import Judged
+from eval.support import Supports
 from rag.answerer import Answerer
 from rag.models import Answer, Passage, Question, Turn
+from rag.query import query_of
 
 SEARCHED = 10
 
 
 @dataclass(frozen=True)
-class Row:
-    """What came of one question."""
+class Wanted:
+    """A span of a source that holds evidence."""
 
-    id: str
-    language: str
-    type: str
-    expect: str
-    recall_at_5: float | None
-    """None where nothing is to be found."""
-    recall_at_10: float | None
-    rr: float | None
-    ranks: tuple[int | None, ...]
-    status: str
-    reason: str | None
-    strength: str
-    cited: bool
-    """Every statement carries a citation; an abstention cites nothing but an empty page."""
-    search_ms: float
-    answer_ms: float
+    path: str
+    quote: str
 
 
 @dataclass(frozen=True)
-class Scores:
-    """The means over all questions, with 95 % bootstrap intervals."""
+class Came:
+    """A passage that search returned."""
 
-    questions: int
-    recall_at_5: Interval
-    recall_at_5_english: Interval
-    recall_at_5_other: Interval
-    recall_at_10: Interval
-    rr: Interval
-    refusal_precision: Interval
-    refusal_recall: Interval
-    false_refusals: Interval
-    cited: Interval
-    search_ms_p50: float
-    answer_ms_p50: float
+    rank: int
+    score: float
+    path: str
+    title: str
+    section: tuple[str, ...]
+    holds: bool
+    """Whether it holds any of the evidence."""
 
 
-def score(
+@dataclass(frozen=True)
+class Said:
+    """A statement of the answer with the markers under it."""
+
+    text: str
+    markers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cited:
+    """A citation of the answer."""
+
+    marker: int
+    kind: str
+    path: str
+    section: tuple[str, ...]
+    url: str | None
+    quote: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one question; a score is None where there is nothing to score."""
+
+    id: str
+    question: str
+    english: str
+    language: str
+    intent: str
+    type: str
+    audience: str
+    expect: str
+    why: str | None
+    turns: int
+    """Earlier turns of the conversation."""
+    wanted: tuple[tuple[Wanted, ...], ...]
+    """Evidence groups: each is needed, inside one any member is enough."""
+    came: tuple[Came, ...] = ()
+    ranks: tuple[int | None, ...] = ()
+    """For each group the rank of the first passage that holds a member."""
+    recall_at_5: float | None = None
+    recall_at_10: float | None = None
+    rr: float | None = None
+    ndcg_at_10: float | None = None
+    top_score: float | None = None
+    status: str = "failed"
+    """`answered`, `abstained`, or `failed` where the question raised an error."""
+    reason: str | None = None
+    strength: str = ""
+    text: str = ""
+    statements: tuple[Said, ...] = ()
+    citations: tuple[Cited, ...] = ()
+    article: str | None = None
+    cited: bool = False
+    """Every statement carries a citation; an abstention cites nothing but an empty page."""
+    quote_valid: float | None = None
+    citation_recall: float | None = None
+    citation_precision: float | None = None
+    evidence_cited: float | None = None
+    vital_recall: float | None = None
+    item_recall: float | None = None
+    item_precision: float | None = None
+    must_not: tuple[str, ...] = ()
+    """Claims that a right answer does not make; `must_not_hits` are those it made."""
+    must_not_hits: tuple[str, ...] = ()
+    language_right: bool = False
+    """The answer says that it is in the language of the question."""
+    frame_right: bool | None = None
+    """What the answer says beside its statements is in that language."""
+    search_ms: float | None = None
+    answer_ms: float | None = None
+    embed_ms: float | None = None
+    """The bare embedding of the query, measured beside the search."""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds of one step."""
+
+    p50: float
+    p95: float
+    count: int
+
+
+About = dict[str, str | int | dict[str, str | float] | None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run with everything a report needs; also what ``run.json`` holds."""
+
+    about: About
+    """Index, questions and settings that the scores belong to."""
+    scores: dict[str, Interval]
+    groups: dict[str, dict[str, dict[str, Interval]]]
+    """The same by language (``not en``: all but English), intent and type."""
+    abstention: Abstention
+    latency: dict[str, Latency]
+    search_over_embedding: float | None
+    """Search p50 over that of the bare query embedding, both from this run."""
+    rows: tuple[Row, ...]
+
+
+RUN: TypeAdapter[Run] = TypeAdapter(Run)
+
+
+def ask(
     questions: Sequence[Judged],
     answerer: Answerer,
+    embed: Callable[[str], object],
+    supports: Supports,
     progress: Callable[[int], None] = lambda _: None,
-) -> tuple[list[Row], Scores]:
-    """Search and answer every question."""
+) -> list[Row]:
+    """Search and answer every question, one after the other.
+
+    Args:
+        questions: What to ask.
+        answerer: Who is asked.
+        embed: The bare embedding of a query, timed beside each search.
+        supports: Judge of statements, nuggets and claims.
+        progress: Called with the number of questions asked since the last call.
+    """
+    texts = StoredTexts(answerer.generation)
     rows = []
-    for judged in questions:
-        rows.append(_row(judged, answerer))
+    for number, judged in enumerate(questions):
+        row = _unasked(judged)
+        try:
+            rows.append(_asked(row, judged, answerer, embed, texts, supports, turn=number))
+        except Exception as error:  # noqa: BLE001 - one question must not end the run
+            rows.append(_failed(row, judged, error))
         progress(1)
-    return rows, summarise(rows)
+    return rows
 
 
-def _row(judged: Judged, answerer: Answerer) -> Row:
-    question = Question(
-        judged.question, history=tuple(Turn(turn.role, turn.text) for turn in judged.history)
-    )
-    started = time.perf_counter()
-    passages: list[Passage] = answerer.search(question, SEARCHED)
-    searched = time.perf_counter()
-    answer = answerer.answer(question)
-    ended = time.perf_counter()
-    judged_search = judged.expect == "answer" and bool(judged.evidence)
-    ranks = found_at(judged, passages) if judged_search else []
+def _unasked(judged: Judged) -> Row:
     return Row(
         id=judged.id,
+        question=judged.question,
+        english=judged.english,
         language=judged.language,
-        type=judged.type,
+        intent=judged.intent or "",
+        type=judged.type or "",
+        audience=judged.audience or "",
         expect=judged.expect,
-        recall_at_5=recall_at(ranks, 5) if judged_search else None,
-        recall_at_10=recall_at(ranks, 10) if judged_search else None,
-        rr=reciprocal_rank(ranks) if judged_search else None,
-        ranks=tuple(ranks),
+        why=judged.why,
+        turns=len(judged.history),
+        wanted=tuple(
+            tuple(Wanted(span.path, span.quote) for span in group) for group in judged.evidence
+        ),
+        must_not=judged.must_not,
+    )
+
+
+def _asked(
+    row: Row,
+    judged: Judged,
+    answerer: Answerer,
+    embed: Callable[[str], object],
+    texts: StoredTexts,
+    supports: Supports,
+    *,
+    turn: int,
+) -> Row:
+    question = Question(
+        judged.question, history=tuple(Turn(each.role, each.text) for each in judged.history)
+    )
+    query = query_of(question.text, question.history)
+    # In turns, so that neither always meets the caches that the other has warmed.
+    if turn % 2:
+        _, embed_ms = _timed(lambda: embed(query))
+    passages, search_ms = _timed(lambda: answerer.search(question, SEARCHED))
+    if not turn % 2:
+        _, embed_ms = _timed(lambda: embed(query))
+    answer, answer_ms = _timed(lambda: answerer.answer(question))
+    precision, recall = citation_scores(answer, supports)
+    items_found, items_right = item_scores(judged, answer)
+    row = _searched(row, judged, passages)
+    return replace(
+        row,
         status=answer.status,
         reason=answer.reason,
         strength=answer.strength,
+        text=answer.text,
+        statements=tuple(Said(each.text, each.citations) for each in answer.statements),
+        citations=tuple(
+            Cited(each.marker, each.kind, each.path, each.section, each.url, each.quote)
+            for each in answer.citations
+        ),
+        article=answer.article.id if answer.article else None,
         cited=_cited(answer),
-        search_ms=(searched - started) * 1000,
-        answer_ms=(ended - searched) * 1000,
+        quote_valid=quote_valid(answer.citations, texts),
+        citation_recall=recall,
+        citation_precision=precision,
+        evidence_cited=evidence_cited(judged, answer),
+        vital_recall=vital_recall(judged, answer, supports),
+        item_recall=items_found,
+        item_precision=items_right,
+        must_not_hits=must_not_hits(judged, answer, supports),
+        language_right=language_right(judged, answer),
+        frame_right=frame_right(judged, answer),
+        search_ms=search_ms,
+        answer_ms=answer_ms,
+        embed_ms=embed_ms,
     )
+
+
+Given = TypeVar("Given")
+
+
+def _timed(step: Callable[[], Given]) -> tuple[Given, float]:
+    """What a step returns, and how many milliseconds it took."""
+    started = time.perf_counter()
+    given = step()
+    return given, (time.perf_counter() - started) * 1000
+
+
+def _searched(row: Row, judged: Judged, passages: Sequence[Passage]) -> Row:
+    row = replace(
+        row,
+        came=tuple(
+            Came(
+                passage.rank,
+                passage.score,
+                passage.chunk.path,
+                passage.chunk.title,
+                passage.chunk.section,
+                any(carries(passage, span) for group in judged.evidence for span in group),
+            )
+            for passage in passages
+        ),
+        top_score=passages[0].score if passages else None,
+    )
+    return _ranked(row, found_at(judged, passages)) if _is_judged(row) else row
+
+
+def _is_judged(row: Row) -> bool:
+    return row.expect == "answer" and bool(row.wanted)
+
+
+def _ranked(row: Row, ranks: Sequence[int | None]) -> Row:
+    return replace(
+        row,
+        ranks=tuple(ranks),
+        recall_at_5=recall_at(ranks, 5),
+        recall_at_10=recall_at(ranks, 10),
+        rr=reciprocal_rank(ranks),
+        ndcg_at_10=ndcg_at(ranks, 10),
+    )
+
+
+def _failed(row: Row, judged: Judged, error: Exception) -> Row:
+    """A question that raised has found and said nothing, and counts so."""
+    if _is_judged(row):
+        row = replace(_ranked(row, [None] * len(row.wanted)), evidence_cited=0.0)
+    if row.expect == "answer" and any(nugget.vital for nugget in judged.nuggets):
+        row = replace(row, vital_recall=0.0)
+    if row.expect == "answer" and judged.items:
+        row = replace(row, item_recall=0.0)
+    return replace(row, error=f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
 
 
 def _cited(answer: Answer) -> bool:
@@ -109,26 +336,74 @@ def _cited(answer: Answer) -> bool:
     )
 
 
-def summarise(rows: Sequence[Row]) -> Scores:
-    """Means over rows."""
-    english = [row for row in rows if row.language == "en"]
-    other = [row for row in rows if row.language != "en"]
-    refused = [row for row in rows if row.status == "abstained"]
-    to_refuse = [row for row in rows if row.expect == "abstain"]
-    to_answer = [row for row in rows if row.expect == "answer"]
-    return Scores(
-        questions=len(rows),
-        recall_at_5=bootstrap(_known(row.recall_at_5 for row in rows)),
-        recall_at_5_english=bootstrap(_known(row.recall_at_5 for row in english)),
-        recall_at_5_other=bootstrap(_known(row.recall_at_5 for row in other)),
-        recall_at_10=bootstrap(_known(row.recall_at_10 for row in rows)),
-        rr=bootstrap(_known(row.rr for row in rows)),
-        refusal_precision=bootstrap([float(row.expect == "abstain") for row in refused]),
-        refusal_recall=bootstrap([float(row.status == "abstained") for row in to_refuse]),
-        false_refusals=bootstrap([float(row.status == "abstained") for row in to_answer]),
-        cited=bootstrap([float(row.cited) for row in rows]),
-        search_ms_p50=_median([row.search_ms for row in rows]),
-        answer_ms_p50=_median([row.answer_ms for row in rows]),
+_MEANS = (
+    "recall_at_5",
+    "recall_at_10",
+    "rr",
+    "ndcg_at_10",
+    "evidence_cited",
+    "vital_recall",
+    "item_recall",
+    "item_precision",
+    "citation_recall",
+    "citation_precision",
+    "quote_valid",
+    "cited",
+    "language_right",
+    "frame_right",
+)
+SCORES = (
+    *_MEANS[:2],
+    "recall_at_5_english",
+    "recall_at_5_other",
+    *_MEANS[2:],
+    "must_not_hits",
+    "refusal_precision",
+    "refusal_recall",
+    "refusal_f1",
+    "false_refusals",
+)
+"""Every score of a run, in the order in which they are shown."""
+
+
+def of_row(row: Row, name: str) -> float | None:
+    """One score of one question, None where there is nothing to score.
+
+    Args:
+        row: What came of the question.
+        name: One of `SCORES` that is a mean over questions.
+    """
+    if name == "must_not_hits":
+        return float(bool(row.must_not_hits)) if row.must_not else None
+    if name.startswith("recall_at_5_"):
+        english = row.language == "en"
+        return row.recall_at_5 if english == name.endswith("_english") else None
+    value = getattr(row, name)
+    return None if value is None else float(value)
+
+
+def summarise(rows: Sequence[Row]) -> dict[str, Interval]:
+    """Every score over these rows, with its 95 % bootstrap interval."""
+    refusals = refusal_scores([decision(row) for row in rows])
+    return {
+        name: refusals[name]
+        if name in refusals
+        else bootstrap(_known(of_row(row, name) for row in rows))
+        for name in SCORES
+    }
+
+
+def decision(row: Row) -> Decision:
+    """What was decided on a question; one that raised was neither answered nor declined."""
+    to_refuse = row.expect == "abstain"
+    found = None if row.recall_at_5 is None else 1 - row.recall_at_5
+    return Decision(
+        to_refuse=to_refuse,
+        refused=row.status == "abstained",
+        why=row.why,
+        reason=row.reason,
+        confidence=row.top_score,
+        risk=1.0 if to_refuse else found,
     )
 
 
@@ -136,9 +411,46 @@ def _known(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return round(ordered[len(ordered) // 2], 2) if ordered else 0.0
+def run_of(rows: Sequence[Row], about: About) -> Run:
+    """Everything there is to say of a run."""
+    latency = {
+        name: _latency(_known(getattr(row, f"{name}_ms") for row in rows))
+        for name in ("embed", "search", "answer")
+    }
+    embedding = latency["embed"].p50
+    return Run(
+        about=about,
+        scores=summarise(rows),
+        groups={
+            "language": _by(rows, _languages),
+            "intent": _by(rows, lambda row: [row.intent]),
+            "type": _by(rows, lambda row: [row.type]),
+        },
+        abstention=abstention([decision(row) for row in rows]),
+        latency=latency,
+        search_over_embedding=latency["search"].p50 / embedding if embedding else None,
+        rows=tuple(rows),
+    )
+
+
+def _languages(row: Row) -> list[str]:
+    return ["en"] if row.language == "en" else ["not en", row.language]
+
+
+def _by(
+    rows: Sequence[Row], groups_of: Callable[[Row], list[str]]
+) -> dict[str, dict[str, Interval]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        for group in groups_of(row):
+            found.setdefault(group or "not given", []).append(row)
+    return {group: summarise(members) for group, members in sorted(found.items())}
+
+
+def _latency(values: Sequence[float]) -> Latency:
+    return Latency(
+        round(percentile(values, 0.5), 2), round(percentile(values, 0.95), 2), len(values)
+    )
 
 
 def build_index(corpus: Path, data_dir: Path, *, articles: bool) -> None:
@@ -156,8 +468,3 @@ def build_index(corpus: Path, data_dir: Path, *, articles: bool) -> None:
     )
     if done.returncode and not (data_dir / "current").is_file():
         raise RuntimeError(f"{corpus} could not be indexed")
-
-
-def as_json(rows: Sequence[Row], scores: Scores) -> dict[str, object]:
-    """Rows and means, ready for JSON."""
-    return {"scores": asdict(scores), "rows": [asdict(row) for row in rows]}
