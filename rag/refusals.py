@@ -123,7 +123,7 @@ def not_written_yet(
 def _empty_country(
     question: str, language: str, gaps: Sequence[Gap], written: Sequence[str]
 ) -> Refusal | None:
-    named = countries_in(question)
+    named = countries_in(question, language)
     # A country's page may be there and list nothing: what it says is still told.
     silent = ("page", "country_page")
     gap = next(
@@ -133,7 +133,7 @@ def _empty_country(
     if gap is None:
         return None
     speaking = [text for text in written if gap.country in countries_in(text)]
-    asked = {word for word in words(question) if not countries_in(word)}
+    asked = {word for word in words(question) if not countries_in(word, language)}
     asked -= _GENERAL | set(words(gap.title))
     if gap.kind == "country_page" and len(asked) > _BESIDE:
         return None
