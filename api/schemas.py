@@ -11,9 +11,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from rag.countries import country_code
 from rag.models import (
     Answer,
+    Chunk,
     Filters,
     IndexedDocument,
     IndexInfo,
+    Parent,
     Passage,
     Question,
     Resource,
@@ -211,6 +213,54 @@ class AnswerOut(_Reply):
         )
 
 
+class PlaceOut(_Reply):
+    """Another place that says the same as a passage."""
+
+    document_id: str
+    source: str
+    path: str
+    title: str
+    section: list[str]
+    url: str | None
+    page: int | None
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> PlaceOut:
+        """Where a chunk stands."""
+        return cls(
+            document_id=chunk.document_id,
+            source=chunk.source,
+            path=chunk.path,
+            title=chunk.title,
+            section=list(chunk.section),
+            url=_address(chunk),
+            page=chunk.page,
+        )
+
+
+class ParentOut(_Reply):
+    """The section that a passage stands in, for whoever needs more around it."""
+
+    section: Annotated[list[str], Field(description="heading path; empty: the document itself")]
+    text: str
+    chunk_ids: Annotated[
+        list[str], Field(description="in reading order; the passage's own is among them")
+    ]
+    whole: Annotated[
+        bool, Field(description="false: the section is longer; this is what stands by the passage")
+    ]
+
+    @classmethod
+    def of(cls, parent: Parent) -> ParentOut:
+        """The public form of a section."""
+        return cls(
+            section=list(parent.section),
+            text=parent.text,
+            chunk_ids=list(parent.chunk_ids),
+            whole=parent.whole,
+        )
+
+
 class PassageOut(_Reply):
     """A retrieved passage."""
 
@@ -225,6 +275,11 @@ class PassageOut(_Reply):
     page: int | None
     label: str | None
     text: str
+    parent: Annotated[
+        ParentOut | None,
+        Field(description="null: the passage is the whole document, or an item that stands alone"),
+    ]
+    also: Annotated[list[PlaceOut], Field(description="other places that say the same")]
 
     @classmethod
     def of(cls, passage: Passage) -> PassageOut:
@@ -238,11 +293,18 @@ class PassageOut(_Reply):
             path=chunk.path,
             title=chunk.title,
             section=list(chunk.section),
-            url=chunk.address(chunk.parts[0]) if chunk.parts else chunk.url,
+            url=_address(chunk),
             page=chunk.page,
             label=chunk.label,
             text=chunk.text,
+            parent=ParentOut.of(passage.parent) if passage.parent else None,
+            also=[PlaceOut.of(each) for each in passage.also],
         )
+
+
+def _address(chunk: Chunk) -> str | None:
+    """Where a chunk begins."""
+    return chunk.address(chunk.parts[0]) if chunk.parts else chunk.url
 
 
 class SearchOut(_Reply):

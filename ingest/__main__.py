@@ -33,10 +33,12 @@ from ingest.watch import due as due_sources
 from ingest.watch import exit_on_signals, run_as_child
 from ingest.watch import watch as keep_watch
 from rag.errors import HelpdeskError
+from rag.glossary import Glossary, load_neutral
 from rag.index import Store
+from rag.query import standing_texts
 from rag.settings import Settings, read_settings
 from rag.text import printable
-from rag.wiring import build_embedder, load_acronyms
+from rag.wiring import build_embedder
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -124,9 +126,11 @@ def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) 
     try:
         memory = Memory.of(settings.data_dir)
         own = _own_settings().fetch
+        glossary = Glossary.load(settings.corpus_dir)
         knowledge = Knowledge(
             articles=settings.corpus_dir / "articles" if articles else None,
-            acronyms=load_acronyms(settings.corpus_dir),
+            acronyms=glossary.acronyms,
+            standing=standing_texts(glossary, load_neutral(settings.corpus_dir)),
             vocabulary=Vocabulary.load(settings.corpus_dir),
             order=tuple(registry.sources),
         )

@@ -11,11 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.models import Block, Document, Section
+from rag.index import SENTENCE_WORDS
 from rag.models import Chunk, Part
 from rag.text import letters_digits, sentences, word_count
 
 CHUNK_WORDS = 220
 MERGE_WORDS = 35
+_ASKED = 3
+_ASKED_SHARE = 0.6
+"""From how many questions on, and what share of all sentences, a text answers none."""
 _CELLS = " | "
 """What parts the cells of a row, see `ingest.models.Block`."""
 
@@ -66,11 +70,26 @@ def chunk_document(document: Document) -> tuple[Chunk, ...]:
             title=document.title,
             url=document.url,
             parts=_parts(group),
-            kind=document.kind,
+            kind="navigation"
+            if document.kind != "article" and _only_asks(group)
+            else document.kind,
         )
         for ordinal, group in enumerate(_merge(units))
     ]
     return tuple(chunks)
+
+
+def _only_asks(group: Sequence[_Unit]) -> bool:
+    """Whether a text lists questions: it resembles each of them more than its answer does."""
+    said = [
+        sentence
+        for unit in group
+        for block in unit.blocks
+        for sentence in sentences(block.text)
+        if word_count(sentence) >= SENTENCE_WORDS
+    ]
+    asked = sum(sentence.endswith("?") for sentence in said)
+    return asked >= _ASKED and asked >= _ASKED_SHARE * len(said)
 
 
 def drop_equal(chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:

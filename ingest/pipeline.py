@@ -52,7 +52,7 @@ from rag.lexical import acronyms_of
 from rag.models import Chunk, IndexedDocument
 from rag.text import letters_digits, word_count
 
-_CHUNKER = 2
+_CHUNKER = 3
 """Raised when the same documents yield another index than before."""
 _PREFIXED_WORDS = 8
 """Shorter sentences are embedded behind their heading (DESIGN 3)."""
@@ -78,6 +78,8 @@ class Knowledge:
     """Kinds of resources and topics that are known by hand."""
     order: Sequence[str] = ()
     """Names of the listed sources; of two that hold the same page the first is indexed."""
+    standing: Sequence[str] = ()
+    """Texts that queries are made with; embedded here, so that no question waits for them."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ def _changes(found: Gathered, before: Before) -> _Changes:
 
 
 def _digest(found: Gathered, embedder: Embedder, knowledge: Knowledge) -> str:
-    hand = f"{sorted(knowledge.acronyms.items())} {knowledge.vocabulary}"
+    hand = f"{sorted(knowledge.acronyms.items())} {knowledge.vocabulary} {knowledge.standing}"
     parts = [f"{INDEX_FORMAT} {_CHUNKER} {embedder.name} {hand} {list(knowledge.order)}"]
     # A document's language may be that of its neighbours.
     parts += sorted(
@@ -253,12 +255,13 @@ def _contents(
     sentence_texts, sentence_chunks = _sentences(chunks)
     asks = [(number, ask) for number, article in enumerate(articles) for ask in article.asks]
     ask_texts = [ask for _, ask in asks]
-    total = len(texts) + len(sentence_texts) + len(asks)
+    total = len(texts) + len(sentence_texts) + len(asks) + len(knowledge.standing)
     with progress.step("Embedding", total) as count:
         chunk_vectors = cache.passages(texts, embedder, count)
         sentence_vectors = cache.passages(sentence_texts, embedder, count)
         # Questions are matched with questions, so both sides are queries.
         ask_vectors = cache.queries(ask_texts, embedder, count)
+        standing = cache.queries(knowledge.standing, embedder, count)
     ask_articles = np.array([number for number, _ in asks], dtype=np.int32)
     floor, bar = _ask_bars(ask_vectors, ask_articles)
     per_document: dict[str, int] = {}
@@ -283,6 +286,7 @@ def _contents(
         ask_floor=floor,
         ask_bar=bar,
         acronyms={**acronyms_of(document.text for document in sourced), **knowledge.acronyms},
+        standing=dict(zip(knowledge.standing, standing, strict=True)),
         leftovers=[
             *((page.source, EMPTY_PAGE.dump_json(page).decode()) for page in found.empty_pages),
             *((each.source, DOCUMENT.dump_json(each).decode()) for each in found.hidden),

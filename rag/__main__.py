@@ -51,6 +51,19 @@ def search(
                 "page": passage.chunk.page,
                 "label": passage.chunk.label,
                 "text": passage.chunk.text,
+                "parent": asdict(passage.parent) if passage.parent else None,
+                "also": [
+                    {
+                        "document_id": chunk.document_id,
+                        "source": chunk.source,
+                        "path": chunk.path,
+                        "title": chunk.title,
+                        "section": list(chunk.section),
+                        "url": chunk.address(chunk.parts[0]),
+                        "page": chunk.page,
+                    }
+                    for chunk in passage.also
+                ],
             }
             for passage in passages
         ]

@@ -12,7 +12,6 @@ from functools import cached_property
 from rag import refusals
 from rag.citations import Footnotes
 from rag.countries import country_name
-from rag.embedder import Vectors
 from rag.index import Generation, Sentence, chunk_sentences
 from rag.language import detect_language
 from rag.lexical import expand, words
@@ -29,10 +28,12 @@ from rag.models import (
     Question,
     Statement,
 )
+from rag.query import Query
 from rag.refusals import Refusal
-from rag.retriever import Match, Retriever, query_of
+from rag.retriever import Match, Retriever
 from rag.text import letters_digits, word_count
 
+_FOUND = 10
 _READ = 3
 """Passages that sentences are taken from (DESIGN 6)."""
 _SENTENCES = 4
@@ -67,12 +68,15 @@ _FOREIGN = 0.8
 class _Found:
     """What retrieval brought for a question."""
 
-    asked: str
-    query: str
-    vector: Vectors
+    query: Query
     passages: list[Passage]
     match: Match | None
     margin: float
+
+    @property
+    def best(self) -> float:
+        """The best score; a reranker may have put another passage first."""
+        return max((passage.score for passage in self.passages), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -160,17 +164,14 @@ class Answerer:
         return self._refuse(Refusal("no_evidence", "no_evidence"), spoken, started, retrieved)
 
     def _find(self, question: Question) -> _Found:
-        query = query_of(question.text, question.history)
-        vector = self._retriever.embed(query)
-        passages = self._retriever.passages(query, vector, 10, question.filters)
+        query = self._retriever.query(question)
+        passages = self._retriever.passages(query, _FOUND, question.filters)
+        passages = self._retriever.reranked(query, passages)[:_FOUND]
         # An article answers what is asked now: a follow-up that leans on earlier
         # turns matches none, a new question must not be bent by them.
-        alone = self._retriever.embed(question.text) if question.history else vector
-        matches = self._retriever.articles(alone)
+        matches = self._retriever.articles(query)
         margin = matches[0].score - matches[1].score if len(matches) > 1 else 1.0
-        return _Found(
-            question.text, query, vector, passages, matches[0] if matches else None, margin
-        )
+        return _Found(query, passages, matches[0] if matches else None, margin)
 
     def _answers(self, found: _Found) -> bool:
         """Whether the best article is near enough to answer by itself."""
@@ -184,7 +185,7 @@ class Answerer:
         """Whether even the best passage has nothing to do with the question."""
         near = found.match is not None and found.match.score >= self.generation.ask_floor
         share = 1.0 if language == "en" else _FOREIGN
-        return not near and found.passages[0].score < _NOTHING_BELOW * share
+        return not near and found.best < _NOTHING_BELOW * share
 
     def _from_article(self, article: Article, question: Question, language: str) -> Answer:
         notes = Footnotes(self.generation)
@@ -212,7 +213,7 @@ class Answerer:
         bar = _WEAK_BELOW if language == "en" else _WEAK_BELOW_FOREIGN
         weak = (
             best.chunk.kind == "article"
-            or best.score < bar
+            or found.best < bar
             or (language == "en" and self._spoken_of(found) < _SPOKEN_OF)
         )
         text = _joined(statements)
@@ -237,13 +238,13 @@ class Answerer:
 
     def _extract(self, found: _Found, notes: Footnotes) -> list[Statement]:
         """Take the sentences nearest to the question, in the order of the passages."""
-        asked = set(words(found.query))
+        asked = set(words(found.query.text))
         candidates: list[_Candidate] = []
         for passage in found.passages[:_READ]:
             number = self.generation.chunk_number(passage.chunk.chunk_id)
             if number is None:
                 continue
-            cosines = self.generation.sentence_cosines(number, found.vector)
+            cosines = self.generation.sentence_cosines(number, found.query.vector)
             for position, sentence in enumerate(chunk_sentences(passage.chunk)):
                 shared = len(asked & set(words(sentence.text))) / (len(asked) or 1)
                 score = float(cosines[position]) + _SHARED * shared - _BEHIND * passage.rank
@@ -266,7 +267,7 @@ class Answerer:
         Returns:
             0..1; 1 where the question holds no word of its own.
         """
-        asked = {word: self.generation.words.weight(word) for word in words(found.asked)}
+        asked = {word: self.generation.words.weight(word) for word in words(found.query.question)}
         spoken = {
             word
             for passage in found.passages[:_READ]

@@ -1,9 +1,14 @@
 """The index: an immutable generation on disk; the only importer of Chroma.
 
-``generations/<id>/`` holds one SQLite file and one Chroma directory and is
-never written again once complete; ``current`` names the generation in use and
-is replaced atomically. So a killed ingest harms nothing, and no reader sees
-half an index (DESIGN 2).
+``generations/<id>/`` holds one SQLite file, one Chroma directory and the
+vectors that a search reads from end to end; it is never written again once
+complete. ``current`` names the generation in use and is replaced atomically.
+So a killed ingest harms nothing, and no reader sees half an index (DESIGN 2).
+
+Chroma keeps all vectors and finds the asking variants nearest to a question.
+Chunks and sentences are scored exactly, from plain arrays mapped into memory:
+a cosine with each of 100,000 chunks takes a fifth of the time in which the
+question is embedded, and the system may let go of the memory when others need it.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,8 +64,14 @@ _RESOURCE: TypeAdapter[Resource] = TypeAdapter(Resource)
 
 SENTENCE_WORDS = 3
 """Shorter sentences get no vector of their own (DESIGN 3)."""
+POOL = 4000
+"""Chunks whose sentences are scored for a query; smaller indexes are scored whole.
+``python -m eval.scale`` shows what is lost."""
 
 _BATCH = 2000
+_CHUNKS_READ = 5000
+_DOCUMENTS_READ = 500
+"""Chunks, and documents with theirs, that stay parsed: to parse them takes as long as to search."""
 _OPENING = threading.RLock()
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -119,6 +130,27 @@ class Contents:
     acronyms: Mapping[str, str]
     leftovers: Sequence[tuple[str, str]]
     """``(source, payload)``: what else the ingest room carries to its next run."""
+    standing: Mapping[str, Vectors] = field(default_factory=dict)
+    """Texts kept by hand that queries are made with, embedded as queries."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of few different values, by their numbers."""
+
+    values: Sequence[str | None]
+    numbers: NDArray[np.int32]
+    """For each chunk the position of its value."""
+
+    @classmethod
+    def of(cls, column: Sequence[str | None]) -> _Column:
+        known: dict[str | None, int] = {}
+        numbers = [known.setdefault(value, len(known)) for value in column]
+        return cls(tuple(known), np.array(numbers, dtype=np.int32))
+
+    def where(self, admits: Callable[[str | None], bool]) -> NDArray[np.bool_]:
+        """Which chunks have a value that is admitted."""
+        return np.array([admits(value) for value in self.values], dtype=np.bool_)[self.numbers]
 
 
 @dataclass(frozen=True)
@@ -221,6 +253,12 @@ class Store:
         draft.mkdir()
         _write_sqlite(draft / "index.sqlite", name, contents)
         _write_chroma(draft / "chroma", contents, progress)
+        for kind, vectors in (
+            ("chunks", contents.chunk_vectors),
+            ("sentences", contents.sentence_vectors),
+        ):
+            rows = np.asarray(vectors, dtype=np.float32).reshape(-1, contents.dimensions)
+            np.save(draft / f"{kind}.npy", rows, allow_pickle=False)
         _flush(draft)
         draft.rename(self.generations / name)
         self.use(name)
@@ -309,9 +347,17 @@ class Generation:
         self.ask_floor = float(meta["ask_floor"])
         self.ask_bar = float(meta["ask_bar"])
         self.acronyms: Mapping[str, str] = json.loads(meta["acronyms"])
+        self.standing: Mapping[str, Vectors] = self._standing(meta)
         self.words = self._leg("words")
         self.grams = self._leg("grams")
         self.sentence_chunks: NDArray[np.int32] = self._array("sentence_chunks")
+        self._sentence_starts = np.searchsorted(
+            self.sentence_chunks, np.arange(self.info.chunks + 1)
+        )
+        self.silent: NDArray[np.bool_] = np.diff(self._sentence_starts) == 0
+        """Chunks without a sentence that is indexed by itself."""
+        self._chunks_read: dict[int, Chunk] = {}
+        self._documents_read: dict[str, tuple[Chunk, ...]] = {}
         self.ask_articles: NDArray[np.int32] = self._array("ask_articles")
         self.articles = tuple(
             _ARTICLE.validate_json(content)
@@ -326,9 +372,12 @@ class Generation:
             for (content,) in self._rows("SELECT content FROM resources ORDER BY number")
         )
         self._topics: Mapping[str, str] = json.loads(meta["topics"])
-        self._columns = self._rows(
-            "SELECT source, kind, country, topic, labels FROM chunks ORDER BY number"
-        )
+        self._columns = {
+            name: _Column.of(
+                [value for (value,) in self._rows(f"SELECT {name} FROM chunks ORDER BY number")]  # noqa: S608
+            )
+            for name in ("source", "kind", "country", "topic", "labels")
+        }
         if not (directory / "chroma").is_dir():
             raise ValueError("the vectors are gone")
         self._chroma = _chroma(directory / "chroma")
@@ -339,9 +388,12 @@ class Generation:
             name: self._chroma.get_collection(name, embedding_function=None)
             for name in ("chunks", "sentences", "asks")
         }
-        for name, collection in self._collections.items():
-            if collection.count() != self._size(name):
-                raise ValueError(f"{name} has lost vectors")
+        # Chroma loads all of a collection as soon as it is counted; the others
+        # are checked where search reads them, and whole by `ingest doctor`.
+        if self._collections["asks"].count() != len(self.ask_articles):
+            raise ValueError("asks has lost vectors")
+        self.chunk_vectors = self._mapped("chunks")
+        self.sentence_vectors = self._mapped("sentences")
 
     def topic(self, name: str) -> str:
         """The id of a topic by any of its names.
@@ -405,6 +457,63 @@ class Generation:
         }
         return sizes[collection]
 
+    @property
+    def pooled(self) -> bool:
+        """Whether `best_sentences` leaves chunks out.
+
+        Its cosines are then to be spread between the lowest and the highest of
+        `chunk_cosines`, which lie as far apart (on average 1.01 times at 100,000
+        chunks, 1.2 at 477) and do not depend on the pool.
+        """
+        return self.info.chunks > POOL
+
+    def chunk_cosines(self, vector: Vectors) -> Vectors:
+        """Cosine of every chunk.
+
+        Args:
+            vector: A unit vector of shape ``(dimensions,)``.
+
+        Returns:
+            Shape ``(chunks,)``, in order.
+        """
+        return _cosines(self.chunk_vectors, vector)
+
+    def best_sentences(
+        self, vector: Vectors, ranking: NDArray[np.float32], pool: int = POOL
+    ) -> Vectors:
+        """Cosine of the best sentence of every chunk that may matter.
+
+        An index of up to `pool` chunks is scored whole, of a larger one the
+        `pool` that rank highest so far. Their lowest cosine then says nothing
+        of the index (see `pooled`).
+
+        Args:
+            vector: A unit vector of shape ``(dimensions,)``.
+            ranking: What is known of each chunk so far, more being better; shape ``(chunks,)``.
+            pool: How many chunks.
+
+        Returns:
+            Shape ``(chunks,)``, in order; NaN where a chunk was not scored or has no sentence.
+        """
+        count, starts = self.info.chunks, self._sentence_starts
+        best = np.full(count, np.nan, dtype=np.float32)
+        if count <= pool:
+            chosen = np.arange(count)
+        else:
+            chosen = np.sort(np.argpartition(ranking, count - pool)[count - pool :])
+        lengths = starts[chosen + 1] - starts[chosen]
+        chosen, lengths = chosen[lengths > 0], lengths[lengths > 0]
+        if not len(chosen):
+            return best
+        ends = np.cumsum(lengths)
+        vectors = self.sentence_vectors
+        if count > pool:
+            # The rows of each chunk follow one another: its start, and one more each time.
+            rows = np.arange(ends[-1]) + np.repeat(starts[chosen] - (ends - lengths), lengths)
+            vectors = vectors[rows]
+        best[chosen] = np.maximum.reduceat(_cosines(vectors, vector), ends - lengths)
+        return best
+
     def sentence_cosines(self, number: int, vector: Vectors) -> Vectors:
         """Cosines of a chunk's sentences, as `chunk_sentences` orders them.
 
@@ -415,36 +524,52 @@ class Generation:
         Returns:
             Shape ``(sentences,)``.
         """
-        first, last = np.searchsorted(self.sentence_chunks, [number, number + 1])
-        ids = [str(each) for each in range(int(first), int(last))]
-        if not ids:
-            return np.empty(0, dtype=np.float32)
-        found = self._collections["sentences"].get(ids=ids, include=["embeddings"])
-        stored = dict(
-            zip(found["ids"], np.asarray(found["embeddings"], dtype=np.float32), strict=True)
-        )
-        return np.stack([stored[each] for each in ids]) @ vector
+        first, last = self._sentence_starts[number : number + 2]
+        return _cosines(self.sentence_vectors[first:last], vector)
 
     def allowed(self, filters: Filters) -> NDArray[np.bool_] | None:
         """Which chunks a filter admits; None where there is no limit."""
         if filters == Filters():
             return None
-        return np.array(
-            [
-                (not filters.sources or source in filters.sources)
-                and (not filters.kinds or kind in filters.kinds)
-                and (not filters.countries or country in filters.countries)
-                and (not filters.topics or topic in filters.topics)
-                and (not filters.labels or bool(set(labels.split()) & set(filters.labels)))
-                for source, kind, country, topic, labels in self._columns
-            ],
-            dtype=np.bool_,
-        )
+        admitted = np.ones(self.info.chunks, dtype=np.bool_)
+        for name, wanted in (
+            ("source", filters.sources),
+            ("kind", filters.kinds),
+            ("country", filters.countries),
+            ("topic", filters.topics),
+        ):
+            if wanted:
+                admitted &= self._columns[name].where(wanted.__contains__)
+        if filters.labels:
+            labels = set(filters.labels)
+            admitted &= self._columns["labels"].where(
+                lambda held: not labels.isdisjoint((held or "").split())
+            )
+        return admitted
 
     def chunk(self, number: int) -> Chunk:
         """Return a chunk by its number."""
-        rows = self._rows("SELECT content FROM chunks WHERE number = ?", (int(number),))
-        return _CHUNK.validate_json(rows[0][0])
+        known = self._chunks_read.get(number)
+        if known is None:
+            rows = self._rows("SELECT content FROM chunks WHERE number = ?", (int(number),))
+            known = _CHUNK.validate_json(rows[0][0])
+            if len(self._chunks_read) >= _CHUNKS_READ:
+                self._chunks_read.clear()
+            self._chunks_read[number] = known
+        return known
+
+    def chunks_of(self, document_id: str) -> tuple[Chunk, ...]:
+        """Every chunk of a document, in reading order."""
+        known = self._documents_read.get(document_id)
+        if known is None:
+            rows = self._rows(
+                "SELECT content FROM chunks WHERE document_id = ? ORDER BY number", (document_id,)
+            )
+            known = tuple(_CHUNK.validate_json(content) for (content,) in rows)
+            if len(self._documents_read) >= _DOCUMENTS_READ:
+                self._documents_read.clear()
+            self._documents_read[document_id] = known
+        return known
 
     def chunk_by_id(self, chunk_id: str) -> Chunk | None:
         """Return a chunk by its id, None where there is none."""
@@ -494,8 +619,30 @@ class Generation:
             return self._database.execute(query, parameters).fetchall()
 
     def _array(self, name: str) -> NDArray[Any]:
+        """Read an array in place: those of a large index are not held twice."""
         (row,) = self._rows("SELECT value FROM arrays WHERE name = ?", (name,))
-        return np.asarray(np.load(io.BytesIO(row[0]), allow_pickle=False))
+        head = io.BytesIO(row[0])
+        np.lib.format.read_magic(head)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(head)
+        return np.frombuffer(row[0], dtype, offset=head.tell()).reshape(shape)
+
+    def _mapped(self, name: str) -> Vectors:
+        """Vectors to be read from end to end."""
+        file = self.directory / f"{name}.npy"
+        if file.is_file():
+            vectors = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        else:
+            # Written before there were such files.
+            found = self._collections[name].get(include=["embeddings"])
+            held = np.asarray(found["embeddings"], dtype=np.float32)
+            vectors = held[np.argsort([int(each) for each in found["ids"]])]
+        if vectors.shape != (self._size(name), self.info.dimensions):
+            raise ValueError(f"{name} has lost vectors")
+        return vectors
+
+    def _standing(self, meta: Mapping[str, str]) -> dict[str, Vectors]:
+        texts = json.loads(meta.get("standing", "[]"))
+        return dict(zip(texts, self._array("standing"), strict=True)) if texts else {}
 
     def _leg(self, name: str) -> LexicalLeg:
         (row,) = self._rows("SELECT value FROM arrays WHERE name = ?", (f"{name}.terms",))
@@ -515,12 +662,13 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
     arrays: dict[str, bytes] = {
         "sentence_chunks": _dump(contents.sentence_chunks),
         "ask_articles": _dump(contents.ask_articles),
+        "standing": _dump(np.array(list(contents.standing.values()), dtype=np.float32)),
     }
     for leg_name, tokenize in (("words", words), ("grams", four_grams)):
         leg = LexicalLeg.build(contents.chunk_texts, tokenize)
         arrays[f"{leg_name}.terms"] = "\n".join(leg.terms).encode()
-        for field in ("starts", "chunks", "weights", "idf"):
-            arrays[f"{leg_name}.{field}"] = _dump(getattr(leg, field))
+        for part in ("starts", "chunks", "weights", "idf"):
+            arrays[f"{leg_name}.{part}"] = _dump(getattr(leg, part))
     meta = {
         "format": str(INDEX_FORMAT),
         "generation": name,
@@ -533,6 +681,7 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         "ask_floor": repr(contents.ask_floor),
         "ask_bar": repr(contents.ask_bar),
         "acronyms": json.dumps(dict(contents.acronyms), ensure_ascii=False),
+        "standing": json.dumps(list(contents.standing), ensure_ascii=False),
         "topics": json.dumps(dict(contents.topics), ensure_ascii=False),
     }
     with closing(sqlite3.connect(file)) as database, database:
@@ -554,7 +703,7 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         )
         database.executemany(
             "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
+            (
                 (
                     number,
                     chunk.chunk_id,
@@ -567,7 +716,7 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
                     _CHUNK.dump_json(chunk).decode(),
                 )
                 for number, chunk in enumerate(contents.chunks)
-            ],
+            ),
         )
         database.executemany(
             "INSERT INTO gaps VALUES (?, ?)",
@@ -597,6 +746,15 @@ def _release(database: sqlite3.Connection, chroma: Client) -> None:
         chroma.close()
 
 
+def _cosines(vectors: Vectors, vector: Vectors) -> Vectors:
+    """Cosines of unit vectors with one.
+
+    Not ``vectors @ vector``: BLAS divides that among threads and waits for the
+    last of them, on a busy machine for longer than the sum takes (8 ms for 0.1).
+    """
+    return np.asarray(np.vecdot(vectors, vector), dtype=np.float32)
+
+
 def _flush(folder: Path) -> None:
     """Have a folder on the disk, not in its cache, before anything points at it."""
     for path in (*folder.rglob("*"), folder):
@@ -621,31 +779,36 @@ def _dump(array: NDArray[Any]) -> bytes:
 
 def _write_chroma(directory: Path, contents: Contents, progress: Callable[[int], None]) -> None:
     client = _chroma(directory)
-    for name, vectors in (
-        ("chunks", contents.chunk_vectors),
-        ("sentences", contents.sentence_vectors),
-        ("asks", contents.ask_vectors),
-    ):
-        collection = client.create_collection(
-            name,
-            # Our own vectors only: the built-in function would download a model.
-            embedding_function=None,
-            configuration={
-                "hnsw": {
-                    "space": "cosine",
-                    "ef_construction": 200,
-                    "ef_search": 1000,
-                    "max_neighbors": 32,
-                }
-            },
-        )
-        for start in range(0, len(vectors), _BATCH):
-            batch = vectors[start : start + _BATCH]
-            collection.add(
-                ids=[str(number) for number in range(start, start + len(batch))],
-                embeddings=batch,
+    try:
+        for name, vectors in (
+            ("chunks", contents.chunk_vectors),
+            ("sentences", contents.sentence_vectors),
+            ("asks", contents.ask_vectors),
+        ):
+            collection = client.create_collection(
+                name,
+                # Our own vectors only: the built-in function would download a model.
+                embedding_function=None,
+                configuration={
+                    "hnsw": {
+                        "space": "cosine",
+                        "ef_construction": 200,
+                        "ef_search": 1000,
+                        "max_neighbors": 32,
+                    }
+                },
             )
-            progress(len(batch))
+            for start in range(0, len(vectors), _BATCH):
+                batch = vectors[start : start + _BATCH]
+                collection.add(
+                    ids=[str(number) for number in range(start, start + len(batch))],
+                    embeddings=batch,
+                )
+                progress(len(batch))
+    finally:
+        # It would keep every vector in memory for as long as the process lives.
+        with _OPENING:
+            client.close()
 
 
 def _chroma(directory: Path) -> Client:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -52,8 +54,19 @@ def _stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Stemmed words without English stop words; ``1+MG`` counts as one word."""
+    return [_stem(word) for word in unstemmed(text)]
+
+
+def unstemmed(text: str) -> list[str]:
+    """The words of `words` as they are written, in lower case."""
     normal = _PLUS_MG.sub(r"1\1", unicodedata.normalize("NFKC", text).lower())
-    return [_stem(word) for word in _WORD.findall(normal) if word not in _STOP_WORDS]
+    return [word for word in _WORD.findall(normal) if word not in _STOP_WORDS]
+
+
+def telling_grams(text: str) -> list[str]:
+    """Character 4-grams of a query: those of English stop words would drown the others."""
+    folded = unicodedata.normalize("NFKC", text).lower()
+    return four_grams(" ".join(each for each in _WORD.findall(folded) if each not in _STOP_WORDS))
 
 
 def four_grams(text: str) -> list[str]:
@@ -84,51 +97,51 @@ class LexicalLeg:
     @classmethod
     def build(cls, texts: Sequence[str], tokenize: Callable[[str], list[str]]) -> LexicalLeg:
         """Index texts; their position is their chunk number."""
-        counts = [Counter(tokenize(text)) for text in texts]
-        lengths = np.array([sum(each.values()) for each in counts], dtype=np.float64)
-        average = float(lengths.mean()) if len(lengths) and lengths.sum() else 1.0
-        postings: dict[str, list[tuple[int, int]]] = {}
-        for chunk, each in enumerate(counts):
-            for term, frequency in each.items():
-                postings.setdefault(term, []).append((chunk, frequency))
-        terms = {term: number for number, term in enumerate(sorted(postings))}
-        starts = np.zeros(len(terms) + 1, dtype=np.int64)
-        all_chunks: list[int] = []
-        all_weights: list[float] = []
-        idf = np.zeros(len(terms), dtype=np.float32)
-        for term, number in terms.items():
-            held = postings[term]
-            value = float(np.log(1 + (len(texts) - len(held) + 0.5) / (len(held) + 0.5)))
-            idf[number] = value
-            for chunk, frequency in held:
-                norm = K1 * (1 - B + B * lengths[chunk] / average)
-                all_chunks.append(chunk)
-                all_weights.append(value * frequency * (K1 + 1) / (frequency + norm))
-            starts[number + 1] = len(all_chunks)
-        return cls(
-            terms,
-            starts,
-            np.array(all_chunks, dtype=np.int32),
-            np.array(all_weights, dtype=np.float32),
-            idf,
-            len(texts),
-        )
+        seen: dict[str, int] = {}
+        terms_met, frequencies = array("i"), array("i")
+        held, lengths = array("i"), array("i")
+        for text in texts:
+            counts = Counter(tokenize(text))
+            terms_met.extend(seen.setdefault(term, len(seen)) for term in counts)
+            frequencies.extend(counts.values())
+            held.append(len(counts))
+            lengths.append(counts.total())
+        terms = {term: number for number, term in enumerate(sorted(seen))}
+        # From the order in which terms were met to the order of their numbers.
+        renumbered = np.array([terms[term] for term in seen], dtype=np.int32)
+        numbers = renumbered[np.asarray(terms_met)]
+        order = np.argsort(numbers, kind="stable")
+        chunks = np.repeat(np.arange(len(texts), dtype=np.int32), np.asarray(held))[order]
+        found = np.bincount(numbers, minlength=len(terms))
+        idf = np.log(1 + (len(texts) - found + 0.5) / (found + 0.5))
+        sizes = np.asarray(lengths, dtype=np.float64)
+        average = float(sizes.mean()) if sizes.any() else 1.0
+        norms = K1 * (1 - B + B * sizes / average)
+        frequency = np.asarray(frequencies)[order]
+        weights = (
+            np.repeat(idf, found) * frequency * (K1 + 1) / (frequency + norms[chunks])
+        ).astype(np.float32)
+        starts = np.concatenate([[0], np.cumsum(found)]).astype(np.int64)
+        return cls(terms, starts, chunks, weights, idf.astype(np.float32), len(texts))
 
     def weight(self, term: str) -> float:
         """How rare a term is: its idf; the highest for one the index has never seen."""
         number = self.terms.get(term)
         return float(np.log(1 + self.count / 0.5)) if number is None else float(self.idf[number])
 
-    def scores(self, query: Tokens) -> NDArray[np.float32]:
+    def scores(self, query: Tokens, meant: Tokens = MappingProxyType({})) -> NDArray[np.float32]:
         """Score every chunk, as a share of the most this query could reach.
 
+        Args:
+            query: What was typed.
+            meant: Other words for it: they add to a score, and what lacks them loses nothing.
+
         Returns:
-            Shape ``(count,)``, each in 0..1.
+            Shape ``(count,)``, each in 0..1 but for what other words add.
         """
         scores = np.zeros(self.count, dtype=np.float32)
-        reachable = 0.0
-        for term, weight in query.items():
-            reachable += weight * self.weight(term)
+        reachable = sum(weight * self.weight(term) for term, weight in query.items())
+        for term, weight in (*query.items(), *meant.items()):
             number = self.terms.get(term)
             if number is None:
                 continue

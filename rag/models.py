@@ -195,6 +195,19 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Parent:
+    """The section that a passage stands in, with what stands beside the passage."""
+
+    section: tuple[str, ...]
+    """Heading path; empty for the whole document."""
+    text: str
+    chunk_ids: tuple[str, ...]
+    """In reading order; the passage's own is among them."""
+    whole: bool
+    """Whether that is all of the section, or as much of it as is delivered."""
+
+
+@dataclass(frozen=True)
 class Passage:
     """A chunk retrieved for a question."""
 
@@ -203,6 +216,10 @@ class Passage:
     """1-based."""
     score: float
     """Fused score; comparable within one index and embedder only."""
+    also: tuple[Chunk, ...] = ()
+    """Other places that say the same."""
+    parent: Parent | None = None
+    """The section around it, where a search delivers it."""
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,52 @@
-"""Question to ranked passages.
+"""Query to ranked passages.
 
 Four scores are added up: BM25 over words, BM25 over character 4-grams, the
-chunk's own vector, and the best sentence in the chunk. Weights and form were
-measured on the real corpus (DESIGN 3).
+chunk's own vector, and the best sentence in the chunk; a country that the
+question names adds to what is filed under it, and a list of questions loses
+something, as it answers none. Weights and form were measured on real
+documents (docs/evaluation.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.embedder import Embedder, Vectors
+from rag.embedder import Vectors
 from rag.index import Generation
-from rag.lexical import Tokens, expand, four_grams, words
-from rag.models import Article, Filters, Passage, Question, Turn
+from rag.models import Article, Filters, IndexedDocument, Passage, Question
+from rag.ordering import collapsed, newer_first
+from rag.parents import parent_of
+from rag.query import Query, QueryMaker
+from rag.reranker import Reranker
 
-TURNS = 2
-"""How many earlier turns go into the query; follow-ups need them (DESIGN 3)."""
-_TURN_WORDS = 40
-_TURN_CHARACTERS = 300
-"""How much of an earlier turn: a whole answer would drown the question."""
-_EMBEDDED = 800
-"""Characters of a query that are embedded, some 130 words: one request must
-not keep the model from all others."""
-_POOL = 2000
-"""Nearest vectors asked of each collection; smaller indexes are scored whole."""
+RERANKED = 30
+"""Passages that a reranker reads."""
+_SPARE = 10
+"""Passages looked at beyond those asked for, as some fall together."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each score counts; measured, see DESIGN 3."""
+    """How much each score counts; measured, see docs/evaluation.md."""
 
     words: float = 0.6
     grams: float = 0.6
     chunk: float = 0.5
     sentence: float = 0.3
-    acronym: float = 0.5
+    country: float = 0.3
+    """For a chunk filed under a country that is named."""
+    navigation: float = 0.05
+    """What a list of questions loses."""
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """All of them, in order."""
+        return np.array(astuple(self), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -53,39 +61,63 @@ class Match:
 class Retriever:
     """Searches one generation."""
 
-    def __init__(self, generation: Generation, embedder: Embedder, weights: Weights | None = None):
-        """Search a generation with the embedder it was built with."""
+    def __init__(
+        self,
+        generation: Generation,
+        maker: QueryMaker,
+        weights: Weights = Weights(),
+        reranker: Reranker | None = None,
+    ):
+        """Search a generation.
+
+        Args:
+            generation: What is searched.
+            maker: Makes queries for it.
+            weights: How much each score counts.
+            reranker: Has the last word on the order of the best, if there is one.
+        """
         self.generation = generation
-        self._embedder = embedder
-        self._weights = weights or Weights()
+        self._maker = maker
+        self.weights = weights
+        self._reranker = reranker
 
     def search(self, question: Question, count: int) -> list[Passage]:
-        """Return the best passages, best first."""
-        query = query_of(question.text, question.history)
-        return self.passages(query, self.embed(query), count, question.filters)
+        """Return the best passages, best first, each with the section it stands in."""
+        query = self.query(question)
+        found = self.reranked(query, self.passages(query, count, question.filters))[:count]
+        return [replace(each, parent=parent_of(each.chunk, self.generation)) for each in found]
 
-    def embed(self, query: str) -> Vectors:
-        """Embed a query once, for passages and articles alike."""
-        return np.asarray(self._embedder.queries([query[:_EMBEDDED]])[0], dtype=np.float32)
+    def query(self, question: Question) -> Query:
+        """Make a query of a question, for passages and articles alike."""
+        return self._maker.make(question)
 
-    def passages(
-        self, query: str, vector: Vectors, count: int, filters: Filters | None = None
-    ) -> list[Passage]:
-        """Return the best passages of a query already embedded."""
-        scores = self._scores(query, vector)
-        allowed = self.generation.allowed(filters) if filters else None
-        if allowed is not None:
-            scores = np.where(allowed, scores, -np.inf)
-        order = np.argsort(-scores, kind="stable")[:count]
-        return [
+    def passages(self, query: Query, count: int, filters: Filters | None = None) -> list[Passage]:
+        """Return the best passages; near-duplicates are one, and the newer precedes the older.
+
+        Where there is a reranker there are at least as many as it reads.
+        """
+        if self._reranker is not None:
+            count = max(count, RERANKED)
+        allowed = self.generation.allowed(filters or Filters())
+        scores = _only(self.weights.values @ self.legs(query, allowed), allowed)
+        found = [
             Passage(self.generation.chunk(int(number)), rank, float(scores[number]))
-            for rank, number in enumerate(order, start=1)
+            for rank, number in enumerate(_best(scores, count + _SPARE), start=1)
             if np.isfinite(scores[number])
         ]
+        return _ranked(newer_first(collapsed(found), self._documents)[:count])
 
-    def articles(self, vector: Vectors, count: int = 5) -> list[Match]:
+    def reranked(self, query: Query, passages: list[Passage]) -> list[Passage]:
+        """Order passages by the reranker, where there is one; scores stay those of the fusion."""
+        if self._reranker is None or not passages:
+            return passages
+        texts = [f"{each.chunk.heading}\n{each.chunk.text}" for each in passages]
+        order = np.argsort(-self._reranker.scores(query.text, texts), kind="stable")
+        return _ranked([passages[position] for position in order])
+
+    def articles(self, query: Query, count: int = 5) -> list[Match]:
         """Return the articles whose asking variants are nearest, best first."""
-        numbers, cosines = self.generation.nearest("asks", vector, count * 8)
+        numbers, cosines = self.generation.nearest("asks", query.asked, count * 8)
         best: dict[int, float] = {}
         for number, cosine in zip(numbers, cosines, strict=True):
             best.setdefault(int(self.generation.ask_articles[number]), float(cosine))
@@ -94,45 +126,67 @@ class Retriever:
             for article, score in list(best.items())[:count]
         ]
 
-    def _scores(self, query: str, vector: Vectors) -> NDArray[np.float32]:
-        generation, weights = self.generation, self._weights
-        long_forms = expand(query, generation.acronyms)
-        scores = weights.words * generation.words.scores(
-            _weighted(words(query), words(long_forms), weights.acronym)
-        )
-        scores = scores + weights.grams * generation.grams.scores(
-            _weighted(four_grams(query), four_grams(long_forms), weights.acronym)
-        )
-        count = generation.info.chunks
-        numbers, cosines = generation.nearest("chunks", vector, _POOL)
-        scores = scores + weights.chunk * _spread(numbers, cosines, count)
-        numbers, cosines = generation.nearest("sentences", vector, _POOL)
-        owners = generation.sentence_chunks[numbers]
-        # Nearest first: the first sentence met of a chunk is its best.
-        first = np.unique(owners, return_index=True)[1]
-        scores = scores + weights.sentence * _spread(owners[first], cosines[first], count)
-        return np.asarray(scores, dtype=np.float32)
+    def legs(self, query: Query, allowed: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """Every score of every chunk, before they are weighed.
+
+        Args:
+            query: What is searched with.
+            allowed: Which chunks may be found; None for all. Of a large index
+                the others get no sentence looked at.
+
+        Returns:
+            Shape ``(6, chunks)``, the rows in the order of `Weights`, navigation below 0.
+        """
+        generation, weights = self.generation, self.weights.values
+        cosines = generation.chunk_cosines(query.vector)
+        named = generation.allowed(Filters(countries=query.countries))
+        legs = np.zeros((len(weights), generation.info.chunks), dtype=np.float32)
+        legs[0] = generation.words.scores(query.words.typed, query.words.meant)
+        legs[1] = generation.grams.scores(query.grams.typed, query.grams.meant)
+        legs[2] = _spread(cosines, cosines)
+        if query.countries and named is not None:
+            legs[4] = named
+        legs[5] = -self._navigation
+        ranking = weights @ legs
+        best = generation.best_sentences(query.vector, _only(ranking, allowed))
+        # What holds no sentence is judged as a whole.
+        best[generation.silent] = cosines[generation.silent]
+        # Of a large index not all sentences are looked at; the chunks tell how low they get.
+        legs[3] = _spread(best, cosines if generation.pooled else best)
+        return legs
+
+    @cached_property
+    def _navigation(self) -> NDArray[np.float32]:
+        lists = self.generation.allowed(Filters(kinds=("navigation",)))
+        return np.asarray(lists, dtype=np.float32)
+
+    @cached_property
+    def _documents(self) -> dict[str, IndexedDocument]:
+        return {each.document_id: each for each in self.generation.documents()}
 
 
-def query_of(text: str, history: Sequence[Turn]) -> str:
-    """What is searched with: how the last two turns begin, then the question."""
-    earlier = (
-        " ".join(turn.text.split()[:_TURN_WORDS])[:_TURN_CHARACTERS] for turn in history[-TURNS:]
-    )
-    return "\n".join([*earlier, text])
+def _only(scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """The scores of what is allowed; the rest cannot be found."""
+    return scores if allowed is None else np.where(allowed, scores, -np.inf).astype(np.float32)
 
 
-def _weighted(tokens: Sequence[str], expansion: Sequence[str], weight: float) -> Tokens:
-    """Each term once: a word typed twice is not worth double."""
-    return {**dict.fromkeys(expansion, weight), **dict.fromkeys(tokens, 1.0)}
+def _best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Numbers of the best, best first; of equals the first."""
+    if count < len(scores):
+        # All that score as much as the last one, so that equals keep their order.
+        bar = np.partition(scores, len(scores) - count)[len(scores) - count]
+        kept = np.flatnonzero(scores >= bar)
+        return kept[np.argsort(-scores[kept], kind="stable")][:count]
+    return np.argsort(-scores, kind="stable")
 
 
-def _spread(
-    numbers: NDArray[np.int64] | NDArray[np.int32], cosines: Vectors, count: int
-) -> NDArray[np.float32]:
-    """Cosines spread over 0..1, the farthest at 0; what was not met stays at 0."""
-    spread = np.zeros(count, dtype=np.float32)
-    if len(cosines):
-        low, high = float(cosines.min()), float(cosines.max())
-        spread[numbers] = (cosines - low) / (high - low) if high > low else 1.0
-    return spread
+def _ranked(passages: Sequence[Passage]) -> list[Passage]:
+    return [replace(each, rank=rank) for rank, each in enumerate(passages, start=1)]
+
+
+def _spread(cosines: Vectors, over: Vectors) -> NDArray[np.float32]:
+    """Cosines spread over 0..1, the lowest of `over` at 0; what was not met (NaN) stays at 0."""
+    met = over[~np.isnan(over)]
+    low, high = (float(met.min()), float(met.max())) if len(met) else (0.0, 0.0)
+    share = (cosines - low) / (high - low) if high > low else np.ones_like(cosines)
+    return np.nan_to_num(share, nan=0.0).astype(np.float32)

@@ -32,13 +32,29 @@ class EmbedderSettings(_Section):
 
 
 class RetrievalSettings(_Section):
-    """How passages are found; the weights were measured (DESIGN 3)."""
+    """How passages are found; the weights were measured (docs/evaluation.md)."""
 
     words_weight: Share = Field(0.6, description="weight of BM25 over stemmed words")
     grams_weight: Share = Field(0.6, description="weight of BM25 over character 4-grams")
     chunk_weight: Share = Field(0.5, description="weight of the chunk's own vector")
     sentence_weight: Share = Field(0.3, description="weight of the chunk's best sentence")
+    country_weight: Share = Field(0.3, description="weight of being filed under a named country")
+    navigation_weight: Share = Field(0.05, description="what a list of questions loses")
     acronym_weight: Share = Field(0.5, description="weight of an acronym's long form in the query")
+    glossary_weight: Share = Field(
+        0.4, description="weight of the documents' term for what somebody calls otherwise"
+    )
+    typo_weight: Share = Field(0.8, description="weight of the known word an unknown one resembles")
+
+
+class RerankerSettings(_Section):
+    """A second look at the best passages."""
+
+    model: str = Field(
+        "",
+        description="a sentence-transformers cross-encoder by Hugging Face name or local path;"
+        " empty: none",
+    )
 
 
 class AnswerSettings(_Section):
@@ -67,6 +83,7 @@ class Settings(BaseSettings):
     )
     embedder: EmbedderSettings = EmbedderSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    reranker: RerankerSettings = RerankerSettings()
     answer: AnswerSettings = AnswerSettings()
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import yaml
-
 from rag.answerer import Answerer
 from rag.embedder import Embedder, load_embedder
+from rag.glossary import Glossary, load_neutral
 from rag.index import Generation, Store
 from rag.messages import Messages
+from rag.query import Effort, QueryMaker
+from rag.reranker import CrossEncoderReranker
 from rag.retriever import Retriever, Weights
 from rag.settings import Settings
 
@@ -28,25 +27,44 @@ def build_retriever(settings: Settings, generation: Generation, embedder: Embedd
     """Put a retriever over an open generation.
 
     Raises:
+        BadSetting: A file of the glossary is broken.
         IndexMismatch: The generation was built with another embedder.
+        ModelUnavailable: The reranker cannot be loaded.
     """
     generation.check(embedder.name)
     chosen = settings.retrieval
+    maker = QueryMaker(
+        embedder,
+        Glossary.load(settings.corpus_dir),
+        load_neutral(settings.corpus_dir),
+        known=generation.words.terms,
+        acronyms=generation.acronyms,
+        standing=generation.standing,
+        effort=Effort(
+            acronym=chosen.acronym_weight,
+            glossary=chosen.glossary_weight,
+            typo=chosen.typo_weight,
+        ),
+    )
     weights = Weights(
         words=chosen.words_weight,
         grams=chosen.grams_weight,
         chunk=chosen.chunk_weight,
         sentence=chosen.sentence_weight,
-        acronym=chosen.acronym_weight,
+        country=chosen.country_weight,
+        navigation=chosen.navigation_weight,
     )
-    return Retriever(generation, embedder, weights)
+    model = settings.reranker.model
+    return Retriever(generation, maker, weights, CrossEncoderReranker(model) if model else None)
 
 
 def build_answerer(settings: Settings, generation: Generation, embedder: Embedder) -> Answerer:
     """Put an answerer over an open generation.
 
     Raises:
+        BadSetting: A file of the glossary is broken.
         IndexMismatch: The generation was built with another embedder.
+        ModelUnavailable: The reranker cannot be loaded.
     """
     return Answerer(
         build_retriever(settings, generation, embedder),
@@ -62,15 +80,3 @@ def build_embedder(settings: Settings) -> Embedder:
         ModelUnavailable: It cannot be loaded.
     """
     return load_embedder(settings.embedder.model)
-
-
-def load_acronyms(corpus: Path) -> dict[str, str]:
-    """Read the acronyms that are kept by hand."""
-    file = corpus / "glossary.yaml"
-    if not file.is_file():
-        return {}
-    glossary = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    return {
-        str(key).lower(): str(value).lower()
-        for key, value in (glossary.get("acronyms") or {}).items()
-    }

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag.embedder import Vectors
+from rag.embedder import Embedder, Vectors
+from rag.glossary import Glossary
+from rag.index import Generation
 from rag.lexical import words
 from rag.models import Chunk, Part, Passage
+from rag.query import Effort, QueryMaker
+from rag.retriever import Retriever
 
 
 class HashingEmbedder:
@@ -31,6 +35,20 @@ class HashingEmbedder:
                 digest = hashlib.sha256(word.encode()).digest()
                 vectors[row, digest[0] % self.dimensions] += 1.0
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def retriever_of(generation: Generation, embedder: Embedder) -> Retriever:
+    """A retriever with the measured weights that knows no other words for anything."""
+    maker = QueryMaker(
+        embedder,
+        Glossary({}, {}, {}),
+        {},
+        known=generation.words.terms,
+        acronyms=generation.acronyms,
+        standing={},
+        effort=Effort(),
+    )
+    return Retriever(generation, maker)
 
 
 def chunk(text: str, *, path: str = "page.md", title: str = "Page", **part: object) -> Chunk:

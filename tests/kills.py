@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from fakes import HashingEmbedder
+from fakes import HashingEmbedder, retriever_of
 from servers.site import SiteServer
 
 from api.live import LiveIndex
@@ -44,7 +44,6 @@ from rag.answerer import Answerer
 from rag.index import Store
 from rag.messages import Messages
 from rag.models import Question
-from rag.retriever import Retriever, Weights
 
 STATES = ("amber", "birch", "cedar", "delta")
 """Words that tell which state of the sources a text is from."""
@@ -166,7 +165,7 @@ class Reader:
         messages = Messages.load(ROOT / "corpus" / "messages")
 
         def build() -> Answerer:
-            retriever = Retriever(store.open(), embedder, Weights())
+            retriever = retriever_of(store.open(), embedder)
             return Answerer(retriever, messages, contact="nobody@example.org")
 
         live = LiveIndex(store, build)

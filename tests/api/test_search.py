@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,10 +9,13 @@ import shelf
 from fastapi.testclient import TestClient
 from problems import problem_of
 
+from rag.index import Store
+
 PASSAGE = {
     "rank", "score", "document_id", "source", "path", "title", "section", "url", "page", "label",
-    "text",
+    "text", "parent", "also",
 }  # fmt: skip
+PLACE = {"document_id", "source", "path", "title", "section", "url", "page"}
 
 
 def _search(client: TestClient, **query: str | int) -> list[dict[str, Any]]:
@@ -122,3 +127,53 @@ def test_a_query_is_needed(client: TestClient) -> None:
 
 def test_broken_bytes_in_a_query_do_no_harm(client: TestClient) -> None:
     assert client.get("/v1/search?q=%ff%fe+who").status_code in (200, 422)
+
+
+def _doubled(folder: Path) -> Store:
+    """A page of two passages, and a copy of the first on another page."""
+    text = "The orchard has one gate, and the steward of the orchard holds its only key."
+    stored, (first,) = shelf.page("a.md", "Orchard", shelf.Part(text, ("Gates",), "gates"))
+    second = shelf.replace(
+        first,
+        chunk_id="aurora:a.md#1",
+        parts=(shelf.Part("Pears are green.", ("Gates",), "gates"),),
+    )
+    copied, (copy,) = shelf.page("b.md", "Copy", shelf.Part(text, ("Doors",), "doors"))
+    made = shelf.Shelf(documents=(stored, copied), chunks=(first, second, copy))
+    return shelf.written(folder, made)
+
+
+def test_a_passage_brings_the_section_around_it_and_the_places_that_say_the_same(
+    serve: Callable[[Store], TestClient], tmp_path: Path
+) -> None:
+    with serve(_doubled(tmp_path)) as client:
+        first, other = _search(client, q="Which key has the gate of the orchard?")
+    assert set(first) == PASSAGE
+    assert (first["path"], other["path"]) == ("a.md", "a.md")
+    assert first["parent"] == {
+        "section": ["Gates"],
+        "text": f"{first['text']}\n{other['text']}",
+        "chunk_ids": ["aurora:a.md#0", "aurora:a.md#1"],
+        "whole": True,
+    }
+    assert first["also"] == [
+        {
+            "document_id": "aurora:b.md", "source": "aurora", "path": "b.md", "title": "Copy",
+            "section": ["Doors"], "url": f"{shelf.SITE}/b#doors", "page": None,
+        }
+    ]  # fmt: skip
+    assert other["also"] == []
+
+
+def test_a_passage_that_is_the_whole_document_has_no_section_around_it(client: TestClient) -> None:
+    (found,) = _search(client, q="coverage", type="pdf")
+    assert (found["parent"], found["also"]) == (None, [])
+
+
+def test_the_description_of_the_api_tells_what_a_passage_brings(client: TestClient) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert set(schemas["PassageOut"]["properties"]) == PASSAGE
+    assert set(schemas["PassageOut"]["required"]) == PASSAGE
+    assert set(schemas["PlaceOut"]["properties"]) == PLACE
+    assert set(schemas["ParentOut"]["properties"]) == {"section", "text", "chunk_ids", "whole"}
+    assert "say the same" in schemas["PassageOut"]["properties"]["also"]["description"]

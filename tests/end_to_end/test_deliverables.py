@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import HashingEmbedder
+from fakes import HashingEmbedder, retriever_of
 from servers.zenodo import ServedFile, ZenodoServer
 
 from ingest import pipeline
@@ -25,7 +25,6 @@ from rag.answerer import Answerer
 from rag.errors import SourceUnavailable
 from rag.messages import Messages
 from rag.models import Answer, Question
-from rag.retriever import Retriever, Weights
 
 FIRST = "The harbour council lends the tide gauges to every island for ninety days."
 SECOND = "The harbour council lends the tide gauges to every island for thirty days."
@@ -58,7 +57,7 @@ class Desk:
 
     def ask(self) -> Answer:
         generation = Memory.of(self.data).store.open()
-        retriever = Retriever(generation, HashingEmbedder(), Weights())
+        retriever = retriever_of(generation, HashingEmbedder())
         messages = Messages.load(self.root / "corpus" / "messages")
         return Answerer(retriever, messages, contact="desk@tide.example").answer(QUESTION)
 

@@ -274,3 +274,31 @@ def test_rows_of_a_table_that_go_on_take_its_header_along() -> None:
     chunks = chunk_document(document([Section((), (header, *rows, after))]))
     assert [chunk.text.splitlines()[0] == header.text for chunk in chunks] == [True, True, False]
     assert sum(chunk.text.count(" | deep") for chunk in chunks) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Where do divers sleep? Who feeds the seals? When does the ferry leave?", "navigation"),
+        ("Where do divers sleep? Who feeds seals? When is high tide? Ask the cook.", "navigation"),
+        ("Where do divers sleep? Who feeds the seals?", "page"),
+        ("Where do divers sleep? Who feeds it? When is high tide? They sleep in the hall. Seals are"
+         " fed by nobody. High tide comes at noon.", "page"),
+        ("Divers sleep in the north hall. Seals are fed by nobody.", "page"),
+        ("Why? Who? When? What? Where?", "page"),
+        ("", "page"),
+    ],
+    ids=["questions", "most", "two", "answered", "none", "too short to count", "empty"],
+)  # fmt: skip
+def test_a_text_that_only_asks_is_navigation(text: str, kind: str) -> None:
+    chunks = chunk_document(document([section("Divers", text)]))
+    assert {chunk.kind for chunk in chunks} <= {kind}
+    assert bool(chunks) == bool(text)
+
+
+def test_only_the_part_of_a_page_that_asks_is_navigation() -> None:
+    asked = " ".join(f"Where may a diver keep the wet suit of crew number {n}?" for n in range(12))
+    chunks = chunk_document(document([section("Asked", asked), section("Told", prose(120) + ".")]))
+    assert [(chunk.section, chunk.kind) for chunk in chunks] == [
+        (("Asked",), "navigation"), (("Told",), "page"),
+    ]  # fmt: skip

@@ -5,7 +5,7 @@ Shared by the tests of `rag` and of `api`, whose conftests put this folder on th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from fakes import HashingEmbedder
 
 from rag.answerer import Answerer
 from rag.embedder import Embedder
+from rag.glossary import Glossary, load_neutral
 from rag.index import Contents, Generation, Store, StoredDocument, chunk_sentences
 from rag.messages import Messages
 from rag.models import (
@@ -27,7 +28,9 @@ from rag.models import (
     Part,
     Resource,
 )
-from rag.retriever import Retriever
+from rag.query import Effort, QueryMaker
+from rag.reranker import Reranker
+from rag.retriever import Retriever, Weights
 from rag.text import pin
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -37,6 +40,9 @@ TOPICS = {"law": "law", "consentlaw": "law", "training": "training"}
 FIRST = "20260101T080000Z-aaaaaaaa"
 SECOND = "20260102T080000Z-bbbbbbbb"
 THIRD = "20260103T080000Z-cccccccc"
+
+NO_GLOSSARY = Glossary({}, {}, {})
+EFFORT, WEIGHTS = Effort(), Weights()
 
 SIGNS = "Every holder signs a transfer agreement before data leave the building."
 NAMES = "The agreement names a steward who answers for the data."
@@ -108,10 +114,48 @@ def written(
     return store
 
 
+def maker_over(
+    generation: Generation,
+    embedder: Embedder | None = None,
+    *,
+    glossary: Glossary = NO_GLOSSARY,
+    neutral: Mapping[str, Sequence[str]] | None = None,
+    effort: Effort = EFFORT,
+) -> QueryMaker:
+    """What makes queries for a generation; nothing that is shipped, unless it is given."""
+    return QueryMaker(
+        embedder or HashingEmbedder(),
+        glossary,
+        neutral or {},
+        known=generation.words.terms,
+        acronyms=generation.acronyms,
+        standing=generation.standing,
+        effort=effort,
+    )
+
+
+def retriever_over(
+    generation: Generation,
+    embedder: Embedder | None = None,
+    weights: Weights = WEIGHTS,
+    *,
+    effort: Effort = EFFORT,
+    reranker: Reranker | None = None,
+) -> Retriever:
+    """A retriever: with a real embedder also with the glossary and the questions that ship."""
+    if embedder is None:
+        maker = maker_over(generation, effort=effort)
+    else:
+        shipped = ROOT / "corpus"
+        glossary, neutral = Glossary.load(shipped), load_neutral(shipped)
+        maker = maker_over(generation, embedder, glossary=glossary, neutral=neutral, effort=effort)
+    return Retriever(generation, maker, weights, reranker)
+
+
 def answerer_over(generation: Generation, embedder: Embedder | None = None) -> Answerer:
     """An answerer with the shipped messages."""
-    retriever = Retriever(generation, embedder or HashingEmbedder())
-    return Answerer(retriever, Messages.load(ROOT / "corpus" / "messages"), CONTACT)
+    messages = Messages.load(ROOT / "corpus" / "messages")
+    return Answerer(retriever_over(generation, embedder), messages, CONTACT)
 
 
 def page(

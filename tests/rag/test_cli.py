@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from fakes import HashingEmbedder
 from typer.testing import CliRunner, Result
 
 import rag.__main__
+from api.schemas import PassageOut
 from rag.index import Store
+from rag.models import Question
 
 Run = Callable[..., Result]
 
@@ -53,10 +56,34 @@ def test_search_prints_ranked_passages_as_json(run: Run) -> None:
     first = found["passages"][0]
     assert list(first) == [
         "rank", "score", "document_id", "source", "path", "title", "section", "url", "page",
-        "label", "text",
+        "label", "text", "parent", "also",
     ]  # fmt: skip
+    assert (first["parent"], first["also"]) == (None, [])
     assert first["document_id"] == "aurora:pages/sharing.md"
     assert first["url"] == f"{shelf.SITE}/sharing#agreements"
+
+
+def test_the_json_of_a_search_is_that_of_the_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "The orchard has one gate, and the steward of the orchard holds its only key."
+    stored, (first,) = shelf.page("a.md", "Orchard", shelf.Part(text))
+    second = shelf.replace(first, chunk_id="aurora:a.md#1", parts=(shelf.Part("Pears are green."),))
+    copied, (copy,) = shelf.page("b.md", "Copy", shelf.Part(text, ("Doors",), "doors"))
+    made = shelf.Shelf(documents=(stored, copied), chunks=(first, second, copy))
+    store = shelf.written(tmp_path, made)
+    monkeypatch.setenv("HELPDESK_DATA_DIR", str(store.directory))
+    monkeypatch.setattr(rag.__main__, "build_embedder", lambda _: HashingEmbedder())
+    asked = "Which key has the gate of the orchard?"
+    done = CliRunner().invoke(rag.__main__.app, ["search", asked, "--json"])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)["passages"]
+    with closing(store.open()) as opened:
+        found = shelf.answerer_over(opened).search(Question(asked), 10)
+        served = [PassageOut.of(passage).model_dump(mode="json") for passage in found]
+    assert told == served
+    assert told[0]["parent"]["chunk_ids"] == ["aurora:a.md#0", "aurora:a.md#1"]
+    assert [each["path"] for each in told[0]["also"]] == ["b.md"]
 
 
 def test_search_prints_for_people(run: Run) -> None:

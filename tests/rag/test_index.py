@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import mmap
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rag.index
+from rag.embedder import Vectors
 from rag.errors import HelpdeskError, IndexMismatch, NoIndex
 from rag.index import KEPT, Generation, Store, chunk_sentences
 from rag.models import Filters
@@ -83,6 +86,125 @@ def test_no_more_neighbours_are_given_than_asked_for(generation: Generation) -> 
     vector = HashingEmbedder().queries(["a gate"])[0]
     numbers, cosines = generation.nearest("chunks", vector, 2)
     assert len(numbers) == len(cosines) == 2
+
+
+def _unit(count: int) -> Vectors:
+    drawn = np.random.default_rng(count).normal(size=(count, 64)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+MANY = 700
+"""Chunks of a shelf with one, two or three sentences each, but none in every tenth."""
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generation]:
+    pages = [
+        shelf.page(f"{number}.md", f"Page {number}", shelf.Part(f"Wave {number} breaks here."))
+        for number in range(MANY)
+    ]
+    owners = [number for number in range(MANY) if number % 10 for _ in range(1 + number % 3)]
+    store = Store(tmp_path_factory.mktemp("many"))
+    made = replace(
+        shelf.contents(shelf.shelved(*pages)),
+        chunk_vectors=_unit(MANY),
+        sentence_chunks=np.array(owners, dtype=np.int32),
+        sentence_vectors=_unit(len(owners)),
+    )
+    store.write(shelf.FIRST, made)
+    opened = store.open()
+    yield opened
+    opened.close()
+
+
+def _best_by_hand(generation: Generation, vector: Vectors) -> list[float]:
+    found = [float("nan")] * generation.info.chunks
+    for owner, sentence in zip(
+        generation.sentence_chunks, generation.sentence_vectors, strict=True
+    ):
+        cosine = float(sentence.astype(np.float64) @ vector.astype(np.float64))
+        found[owner] = max(cosine, found[owner]) if found[owner] == found[owner] else cosine
+    return found
+
+
+def test_every_chunk_is_scored_exactly(many: Generation) -> None:
+    for vector in _unit(5):
+        exact = many.chunk_vectors.astype(np.float64) @ vector.astype(np.float64)
+        cosines = many.chunk_cosines(vector)
+        assert cosines.shape == (MANY,)
+        assert np.abs(cosines - exact).max() < 1e-6
+        assert np.argsort(-cosines)[:20].tolist() == np.argsort(-exact)[:20].tolist()
+
+
+def test_chunks_are_scored_as_the_vector_store_scores_them(many: Generation) -> None:
+    (vector,) = _unit(1)
+    numbers, cosines = many.nearest("chunks", vector, MANY)
+    assert np.allclose(many.chunk_cosines(vector)[numbers], cosines, atol=1e-5)
+
+
+def test_the_best_sentence_of_each_chunk_is_found_exactly(many: Generation) -> None:
+    for vector in _unit(5):
+        exact = _best_by_hand(many, vector)
+        found = many.best_sentences(vector, np.zeros(MANY, dtype=np.float32))
+        assert np.array_equal(np.isnan(found), np.isnan(exact))
+        assert np.isnan(found).sum() == MANY / 10
+        assert np.allclose(found, exact, atol=1e-6, equal_nan=True)
+
+
+def test_a_pool_scores_what_leads_as_the_whole_does(many: Generation) -> None:
+    for vector in _unit(5):
+        ranking = many.chunk_cosines(vector)
+        whole = many.best_sentences(vector, ranking)
+        pooled = many.best_sentences(vector, ranking, pool=100)
+        leading = np.argsort(-ranking)[:100]
+        assert np.array_equal(pooled[leading], whole[leading], equal_nan=True)
+        rest = np.setdiff1d(np.arange(MANY), leading)
+        assert np.isnan(pooled[rest]).all()
+
+
+def test_a_pool_leads_to_the_same_first_ten(many: Generation) -> None:
+    shared = []
+    for vector in _unit(20):
+        ranking = many.chunk_cosines(vector)
+        whole, pooled = (
+            np.argsort(-(ranking + 0.3 * np.nan_to_num(many.best_sentences(vector, ranking, n))))
+            for n in (MANY, 200)
+        )
+        shared.append(len(set(whole[:10].tolist()) & set(pooled[:10].tolist())))
+    assert np.mean(shared) >= 9.8
+
+
+def test_only_an_index_larger_than_the_pool_is_pooled(
+    many: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not many.pooled
+    monkeypatch.setattr(rag.index, "POOL", MANY)
+    assert not many.pooled
+    monkeypatch.setattr(rag.index, "POOL", MANY - 1)
+    assert many.pooled
+
+
+def test_vectors_are_mapped_and_postings_read_in_place(many: Generation) -> None:
+    for vectors in (many.chunk_vectors, many.sentence_vectors):
+        base: object = vectors
+        while isinstance(base, np.ndarray):
+            base = base.base
+        assert isinstance(base, mmap.mmap)
+    for leg in (many.words, many.grams):
+        for values in (leg.starts, leg.chunks, leg.weights, leg.idf):
+            assert not values.flags.owndata
+            assert not values.flags.writeable
+
+
+def test_an_index_written_before_there_were_mapped_vectors_is_read_too(tmp_path: Path) -> None:
+    made = shelf.framework()
+    files = shelf.written(tmp_path / "made", made).generations / shelf.FIRST
+    for name in ("chunks", "sentences"):
+        (files / f"{name}.npy").unlink()
+    opened = Store(tmp_path / "made").open()
+    expected = shelf.contents(made)
+    assert np.allclose(opened.chunk_vectors, expected.chunk_vectors, atol=1e-6)
+    assert np.allclose(opened.sentence_vectors, expected.sentence_vectors, atol=1e-6)
 
 
 def test_sentence_cosines_follow_the_sentences_of_the_chunk(generation: Generation) -> None:
@@ -155,6 +277,11 @@ def test_an_empty_shelf_is_an_index_too(tmp_path: Path) -> None:
     assert opened.documents() == []
     for collection in ("chunks", "sentences", "asks"):
         assert len(opened.nearest(collection, vector, 10)[0]) == 0
+    assert opened.chunk_cosines(vector).shape == (0,)
+    assert opened.best_sentences(vector, np.empty(0, dtype=np.float32)).shape == (0,)
+    nothing = opened.allowed(Filters(sources=("aurora",), labels=("required",)))
+    assert nothing is not None
+    assert nothing.shape == (0,)
 
 
 def test_without_an_index_the_cure_is_named(tmp_path: Path) -> None:
@@ -342,6 +469,21 @@ def test_many_threads_read_at_once(generation: Generation) -> None:
     assert trouble == []
 
 
+def test_many_threads_score_alike(many: Generation) -> None:
+    vectors = _unit(8)
+    ranking = np.zeros(MANY, dtype=np.float32)
+    expected = [(many.chunk_cosines(each), many.best_sentences(each, ranking)) for each in vectors]
+
+    def score(number: int) -> bool:
+        cosines, best = expected[number % 8]
+        return np.array_equal(many.chunk_cosines(vectors[number % 8]), cosines) and np.array_equal(
+            many.best_sentences(vectors[number % 8], ranking), best, equal_nan=True
+        )
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(score, range(200)))
+
+
 def _garbage(directory: Path) -> None:
     (directory / "index.sqlite").write_bytes(b"this is no database " * 200)
 
@@ -359,12 +501,30 @@ def _without_vectors(directory: Path) -> None:
     (directory / "chroma").rename(directory / "elsewhere")
 
 
+def _cut_vectors(directory: Path) -> None:
+    file = directory / "sentences.npy"
+    file.write_bytes(file.read_bytes()[:-4])
+
+
+def _fewer_vectors(directory: Path) -> None:
+    np.save(directory / "chunks.npy", np.zeros((0, 64), dtype=np.float32))
+
+
 def _garbage_vectors(directory: Path) -> None:
     (directory / "chroma" / "chroma.sqlite3").write_bytes(b"this is no database " * 200)
 
 
 @pytest.mark.parametrize(
-    "harm", [_garbage, _truncated, _hollow, _without_vectors, _garbage_vectors]
+    "harm",
+    [
+        _garbage,
+        _truncated,
+        _hollow,
+        _without_vectors,
+        _cut_vectors,
+        _fewer_vectors,
+        _garbage_vectors,
+    ],
 )
 def test_a_broken_generation_is_an_error_of_ours_with_a_cure(
     tmp_path: Path, harm: Callable[[Path], None]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,6 +78,27 @@ def test_only_texts_with_a_term_of_the_query_score(
     scores = LexicalLeg.build(texts, str.split).scores(query)
     for text, score in zip(texts, scores, strict=True):
         assert (score > 0) == bool(set(text.split()) & set(query))
+
+
+@given(SHORT_TEXTS)
+def test_every_term_has_its_chunks_in_order_with_their_share(texts: list[str]) -> None:
+    leg = LexicalLeg.build(texts, str.split)
+    lengths = [len(text.split()) for text in texts]
+    average = sum(lengths) / len(lengths) or 1.0
+    assert list(leg.terms) == sorted({word for text in texts for word in text.split()})
+    for term, number in leg.terms.items():
+        span = slice(leg.starts[number], leg.starts[number + 1])
+        holders = [chunk for chunk, text in enumerate(texts) if term in text.split()]
+        assert leg.chunks[span].tolist() == holders
+        idf = math.log(1 + (len(texts) - len(holders) + 0.5) / (len(holders) + 0.5))
+        assert leg.idf[number] == pytest.approx(idf, rel=1e-6)
+        shares = []
+        for chunk in holders:
+            often = texts[chunk].split().count(term)
+            norm = 1.2 * (0.25 + 0.75 * lengths[chunk] / average)
+            shares.append(idf * often * 2.2 / (often + norm))
+        assert leg.weights[span].tolist() == pytest.approx(shares, rel=1e-6)
+    assert leg.starts[-1] == len(leg.chunks) == len(leg.weights)
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", ""]])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings
 from api.settings import ApiSettings
 from ingest.settings import IngestSettings
 from rag.errors import BadSetting
+from rag.query import Effort
 from rag.retriever import Weights
 from rag.settings import Settings, read_settings
 
@@ -143,12 +145,10 @@ def test_settings_come_from_a_dotenv_file_and_the_environment_wins(
 
 
 def test_the_weights_of_the_settings_are_those_that_were_measured() -> None:
-    chosen, measured = Settings().retrieval, Weights()
-    assert chosen.words_weight == measured.words
-    assert chosen.grams_weight == measured.grams
-    assert chosen.chunk_weight == measured.chunk
-    assert chosen.sentence_weight == measured.sentence
-    assert chosen.acronym_weight == measured.acronym
+    measured = {**asdict(Weights()), **asdict(Effort())}
+    assert Settings().retrieval.model_dump() == {
+        f"{name}_weight": weight for name, weight in measured.items()
+    }
 
 
 def test_by_default_the_server_listens_to_this_machine_only() -> None:

@@ -1,0 +1,115 @@
+"""The order of passages that say the same, or the opposite, at different times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from rag.lexical import words
+from rag.models import Chunk, IndexedDocument, Passage
+
+_ALIKE = 0.8
+"""Share of three-word runs that two passages have in common, from which on they are one."""
+_RUN = 3
+_SAME_SUBJECT = 0.5
+"""Share of the shorter passage's words that the longer one has too, from which on both speak
+of the same."""
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def collapsed(passages: Sequence[Passage]) -> list[Passage]:
+    """Keep the best of passages that say the same; it names the places of the others."""
+    kept: list[tuple[Passage, frozenset[tuple[str, ...]]]] = []
+    for passage in passages:
+        runs = _runs(passage.chunk.text)
+        for position, (better, known) in enumerate(kept):
+            alike = _alike(runs, known)
+            if alike and _figures(passage.chunk) == _figures(better.chunk):
+                kept[position] = (replace(better, also=(*better.also, passage.chunk)), known)
+                break
+        else:
+            kept.append((passage, runs))
+    return [passage for passage, _ in kept]
+
+
+def newer_first(
+    passages: Sequence[Passage], documents: Mapping[str, IndexedDocument]
+) -> list[Passage]:
+    """Put the newer of two passages first where they speak of the same and figures differ.
+
+    A passage of a document that has been replaced, or has left the menus of its
+    site, follows one that speaks of the same, whatever its figures.
+    """
+    ordered: dict[str, Passage] = {}
+
+    def place(passage: Passage) -> None:
+        for other in passages:
+            known = other.chunk.chunk_id in ordered
+            if not known and _replaces(other.chunk, passage.chunk, documents):
+                place(other)
+        ordered.setdefault(passage.chunk.chunk_id, passage)
+
+    for passage in passages:
+        place(passage)
+    return list(ordered.values())
+
+
+def _replaces(chunk: Chunk, other: Chunk, documents: Mapping[str, IndexedDocument]) -> bool:
+    """Whether a chunk should be read instead of another one."""
+    if chunk.document_id == other.document_id:
+        return False
+    own, theirs = documents.get(chunk.document_id), documents.get(other.document_id)
+    if own is None or theirs is None:
+        return False
+    outdated = _is_outdated(theirs) and not _is_outdated(own)
+    newer = _is_later(_date(own), _date(theirs))
+    if not (outdated or newer) or (_is_outdated(own) and not outdated):
+        return False
+    if not _same_subject(chunk, other):
+        return False
+    return outdated or _figures(chunk) != _figures(other)
+
+
+def _is_later(one: str, other: str) -> bool:
+    """Whether a date follows another, as far as both are told: a month may lie in a year."""
+    told = min(len(one), len(other))
+    return one[:told] > other[:told]
+
+
+def _is_outdated(document: IndexedDocument) -> bool:
+    return document.older or document.superseded_by is not None
+
+
+def _date(document: IndexedDocument) -> str:
+    """The document's own date; that of a whole snapshot says nothing of it."""
+    return (document.published or "") if document.dated_by != "snapshot" else ""
+
+
+def _same_subject(one: Chunk, other: Chunk) -> bool:
+    first, second = _words(one.text), _words(other.text)
+    shorter = min(len(first), len(second))
+    return shorter > 0 and len(first & second) >= _SAME_SUBJECT * shorter
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(words(text))
+
+
+def _figures(chunk: Chunk) -> frozenset[str]:
+    return frozenset(_FIGURE.findall(chunk.text))
+
+
+@lru_cache(maxsize=4096)
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    read = text.lower().split()
+    return frozenset(tuple(read[at : at + _RUN]) for at in range(max(1, len(read) - _RUN + 1)))
+
+
+def _alike(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> bool:
+    # Most differ so much in length that they need not be compared.
+    if min(len(one), len(other)) < _ALIKE * max(len(one), len(other)):
+        return False
+    return len(one & other) >= _ALIKE * len(one | other)

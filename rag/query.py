@@ -1,0 +1,253 @@
+"""What a person typed, made into what is searched with.
+
+A question is short, misspelt, in any of 25 languages, and leans on what was
+said before; the documents are in their own words. Everything that bridges the
+two happens here, and each part of it was measured (docs/evaluation.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
+
+from rag.countries import countries_in
+from rag.embedder import Embedder, Vectors
+from rag.glossary import Glossary
+from rag.language import detect_language
+from rag.lexical import Tokens, expand, telling_grams, unstemmed, words
+from rag.models import Question, Turn
+
+TURNS = 2
+"""How many earlier turns count; follow-ups need them (DESIGN 3)."""
+_TURN_WORDS = 40
+_TURN_CHARACTERS = 300
+"""How much of an earlier turn: a whole answer would drown the question."""
+_EMBEDDED = 800
+"""Characters of a query that are embedded, some 130 words: one request must
+not keep the model from all others."""
+_EARLIER = 0.3
+"""How much earlier turns count, beside 0.7 for the question: at 1 follow-ups are found as
+well, and a question that turns to something else is lost (R@5 0.37 instead of 0.80)."""
+_NEUTRAL = 0.5
+"""How much of what all questions of a language have in common is taken off a question."""
+_MEANT = 0.25
+"""How much the documents' terms for what was asked count, beside 1 for the question."""
+_NATIONAL = frozenset(words("country national nation"))
+_TYPED = 5
+"""Letters from which on an unknown word may be a known one misspelt."""
+_STEM = 5
+_ENDING = 4
+"""Letters that a stem has at least, and that its ending has at most."""
+_SLIPS = 0.2
+"""Slips of the finger allowed, as a share of a word's letters."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One side of the lexical search: what was typed, and what it stands for."""
+
+    typed: Tokens
+    meant: Tokens
+    """Other words for the same; they add to a score, and none of them is required."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched with."""
+
+    text: str
+    """The earlier turns that count, then the question."""
+    question: str
+    language: str
+    """ISO 639-1 of the question."""
+    words: Terms
+    grams: Terms
+    vector: Vectors
+    """What chunks and sentences are compared with; no unit vector."""
+    asked: Vectors
+    """The question alone, as typed; a unit vector, for the asking variants of articles."""
+    countries: tuple[str, ...]
+    """ISO 3166-1 alpha-2 of the countries it is about."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is made of a question; the defaults are measured, and 0 leaves a part out."""
+
+    acronym: float = 0.5
+    """Weight of the long form of an acronym, and of the acronym of a long form."""
+    glossary: float = 0.4
+    """Weight of the documents' term for what somebody calls otherwise."""
+    typo: float = 0.8
+    """Weight of the known word that an unknown one resembles."""
+
+
+class QueryMaker:
+    """Makes queries for one index: its words and acronyms decide what is known."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        glossary: Glossary,
+        neutral: Mapping[str, Sequence[str]],
+        *,
+        known: Iterable[str],
+        acronyms: Mapping[str, str],
+        standing: Mapping[str, Vectors],
+        effort: Effort,
+    ):
+        """Make queries.
+
+        Args:
+            embedder: The model that the index was built with.
+            glossary: Other names of terms.
+            neutral: Language to questions that ask about nothing in particular.
+            known: Every stemmed word of the index.
+            acronyms: Acronym to long form, as the index knows them.
+            standing: Vectors of texts kept by hand, as far as the index knows them.
+            effort: What is made of a question.
+        """
+        self._embedder = embedder
+        self._glossary = glossary
+        self._neutral = neutral
+        self._known = known
+        self._acronyms = acronyms
+        self._effort = effort
+        self._standing = dict(standing)
+
+    def make(self, question: Question) -> Query:
+        """Make a query of a question, the turns before it and the country of who asks."""
+        text, asked = query_of(question.text, question.history), question.text
+        language = detect_language(asked)
+        terms = self._glossary.terms_in(asked, language) if self._effort.glossary else ()
+        vector, alone = self._vectors(text, asked, terms, language)
+        more = " ".join(terms)
+        countries = countries_in(asked, language)
+        if not countries and question.country and _NATIONAL & set(words(f"{asked} {more}")):
+            countries = (question.country,)
+        return Query(
+            text=text,
+            question=asked,
+            language=language,
+            words=self._terms(text, asked, more, words),
+            grams=self._terms(text, asked, more, telling_grams),
+            vector=vector,
+            asked=alone,
+            countries=countries,
+        )
+
+    def _terms(
+        self, text: str, asked: str, terms: str, tokenize: Callable[[str], list[str]]
+    ) -> Terms:
+        """Each term once: a word typed twice is not worth double."""
+        effort = self._effort
+        typed = {
+            **dict.fromkeys(tokenize(text), _EARLIER),
+            **dict.fromkeys(tokenize(asked), 1.0),
+        }
+        meant: dict[str, float] = {}
+        for more, weight in (
+            (expand(text, self._acronyms), effort.acronym * _EARLIER),
+            (terms, effort.glossary),
+            (expand(asked, self._acronyms), effort.acronym),
+        ):
+            if weight:
+                meant |= dict.fromkeys(tokenize(more), weight)
+        # Known words are stemmed; stemmed again some are known no longer ("diseas", "disea").
+        right = self._spelt_right(asked)
+        meant |= dict.fromkeys(
+            right if tokenize is words else tokenize(" ".join(right)), effort.typo
+        )
+        return Terms(typed, {term: meant[term] for term in meant.keys() - typed.keys()})
+
+    def _spelt_right(self, asked: str) -> list[str]:
+        """The known words nearest to those that the index has never seen."""
+        if not self._effort.typo:
+            return []
+        found = []
+        for typed in unstemmed(asked):
+            if len(typed) >= _TYPED and typed.isalpha() and not self._shelves.knows(typed):
+                near = self._shelves.nearest(typed)
+                if near:
+                    found.append(near)
+        return found
+
+    @cached_property
+    def _shelves(self) -> _Shelves:
+        return _Shelves(self._known)
+
+    def _vectors(
+        self, text: str, asked: str, terms: Sequence[str], language: str
+    ) -> tuple[Vectors, Vectors]:
+        """The vector to search with, and that of the question alone."""
+        found = self._embedder.queries([each[:_EMBEDDED] for each in dict.fromkeys((asked, text))])
+        vector = (1 - _EARLIER) * found[0] + _EARLIER * found[-1]
+        if terms:
+            vector = vector + _MEANT * self._mean(terms)
+            vector /= np.linalg.norm(vector)
+        questions = self._neutral.get(language) or self._neutral.get("en") or ()
+        if questions:
+            vector = vector - _NEUTRAL * self._mean(questions)
+        return np.asarray(vector, dtype=np.float32), np.asarray(found[0], dtype=np.float32)
+
+    def _mean(self, texts: Sequence[str]) -> Vectors:
+        """The mean of texts kept by hand; what the index does not know yet is embedded."""
+        new = [text for text in texts if text not in self._standing]
+        if new:
+            self._standing |= zip(new, self._embedder.queries(new), strict=True)
+        mean = np.mean([self._standing[text] for text in texts], axis=0)
+        return np.asarray(mean, dtype=np.float32)
+
+
+class _Shelves:
+    """Known words by their first letter and length, so that few are compared."""
+
+    def __init__(self, known: Iterable[str]):
+        self._words = frozenset(known)
+        self._shelves: dict[tuple[str, int], list[str]] = {}
+        for word in sorted(self._words):
+            if word.isalpha():
+                self._shelves.setdefault((word[0], len(word)), []).append(word)
+
+    def knows(self, word: str) -> bool:
+        """Whether a word as typed, not stemmed, is known."""
+        return not self._words.isdisjoint(words(word))
+
+    def nearest(self, word: str) -> str | None:
+        """The known word that one as typed most resembles, None where none does.
+
+        Known words are stems and a slip may hide the ending from the stemmer,
+        so a word is compared without as much of its end as it has too much.
+        """
+        best, least = None, _SLIPS
+        for length in range(max(_STEM, len(word) - _ENDING), len(word) + 2):
+            for cut in {word[: length - 1], word[:length], word[: length + 1]}:
+                found = process.extractOne(
+                    cut,
+                    self._shelves.get((word[0], length), ()),
+                    scorer=DamerauLevenshtein.normalized_distance,
+                    score_cutoff=least,
+                )
+                # Of equals the longest: less of what was typed is passed over.
+                if found:
+                    best, least = str(found[0]), float(found[1])
+        return best
+
+
+def standing_texts(glossary: Glossary, neutral: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Every text kept by hand that a query may be made with, each once."""
+    questions = (question for each in neutral.values() for question in each)
+    return tuple(dict.fromkeys((*glossary.names, *questions)))
+
+
+def query_of(text: str, history: Sequence[Turn]) -> str:
+    """How the last two turns begin, then the question."""
+    earlier = (
+        " ".join(turn.text.split()[:_TURN_WORDS])[:_TURN_CHARACTERS] for turn in history[-TURNS:]
+    )
+    return "\n".join([*filter(None, earlier), text])
