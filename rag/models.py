@@ -8,6 +8,7 @@ dataclasses travel; pydantic stands only where bytes enter or leave.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 Role = Literal["user", "assistant"]
@@ -121,12 +122,12 @@ class Chunk:
     kind: str = "page"
     """`page`, `navigation` (lists and menus), `pdf` or `article`."""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The text of all parts, one paragraph a line."""
         return "\n".join(part.text for part in self.parts if part.text)
 
-    @property
+    @cached_property
     def section(self) -> tuple[str, ...]:
         """The heading path that all parts share."""
         common: list[str] = []

@@ -21,11 +21,13 @@ _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 
 def collapsed(passages: Sequence[Passage]) -> list[Passage]:
     """Keep the best of passages that say the same; it names the places of the others."""
-    kept: list[tuple[Passage, frozenset[tuple[str, ...]]]] = []
+    kept: list[tuple[Passage, frozenset[int]]] = []
     for passage in passages:
         runs = _runs(passage.chunk.text)
+        fewest, most = _ALIKE * len(runs), len(runs) / _ALIKE
         for position, (better, known) in enumerate(kept):
-            alike = _alike(runs, known)
+            # Most differ so much in length that they need not be compared.
+            alike = fewest <= len(known) <= most and _alike(runs, known)
             if alike and _figures(passage.chunk) == _figures(better.chunk):
                 kept[position] = (replace(better, also=(*better.also, passage.chunk)), known)
                 break
@@ -42,6 +44,9 @@ def newer_first(
     A passage of a document that has been replaced, or has left the menus of its
     site, follows one that speaks of the same, whatever its figures.
     """
+    read = [documents.get(each.chunk.document_id) for each in passages]
+    if len({(_date(each), _is_outdated(each)) for each in read if each}) < 2:
+        return list(passages)  # none is newer than another
     ordered: dict[str, Passage] = {}
 
     def place(passage: Passage) -> None:
@@ -103,13 +108,12 @@ def _figures(chunk: Chunk) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _runs(text: str) -> frozenset[tuple[str, ...]]:
+def _runs(text: str) -> frozenset[int]:
+    """Every run of three words, by its hash: numbers are compared fastest."""
     read = text.lower().split()
-    return frozenset(tuple(read[at : at + _RUN]) for at in range(max(1, len(read) - _RUN + 1)))
+    starts = range(max(1, len(read) - _RUN + 1))
+    return frozenset(hash(tuple(read[at : at + _RUN])) for at in starts)
 
 
-def _alike(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> bool:
-    # Most differ so much in length that they need not be compared.
-    if min(len(one), len(other)) < _ALIKE * max(len(one), len(other)):
-        return False
+def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
     return len(one & other) >= _ALIKE * len(one | other)

@@ -87,6 +87,16 @@ class Effort:
     """Weight of the known word that an unknown one resembles."""
 
 
+@dataclass(frozen=True)
+class _Meant:
+    """Words that were not typed, and how much each counts."""
+
+    words: str
+    weight: float
+    stems: bool = False
+    """Whether they are stemmed already."""
+
+
 class QueryMaker:
     """Makes queries for one index: its words and acronyms decide what is known."""
 
@@ -126,44 +136,48 @@ class QueryMaker:
         language = detect_language(asked)
         terms = self._glossary.terms_in(asked, language) if self._effort.glossary else ()
         vector, alone = self._vectors(text, asked, terms, language)
-        more = " ".join(terms)
+        meant = self._meant(text, asked, terms)
         countries = countries_in(asked, language)
-        if not countries and question.country and _NATIONAL & set(words(f"{asked} {more}")):
+        if not countries and question.country and _NATIONAL & set(words(" ".join((asked, *terms)))):
             countries = (question.country,)
         return Query(
             text=text,
             question=asked,
             language=language,
-            words=self._terms(text, asked, more, words),
-            grams=self._terms(text, asked, more, telling_grams),
+            words=self._terms(text, asked, meant, words),
+            grams=self._terms(text, asked, meant, telling_grams),
             vector=vector,
             asked=alone,
             countries=countries,
         )
 
     def _terms(
-        self, text: str, asked: str, terms: str, tokenize: Callable[[str], list[str]]
+        self, text: str, asked: str, meant: Sequence[_Meant], tokenize: Callable[[str], list[str]]
     ) -> Terms:
         """Each term once: a word typed twice is not worth double."""
-        effort = self._effort
         typed = {
             **dict.fromkeys(tokenize(text), _EARLIER),
             **dict.fromkeys(tokenize(asked), 1.0),
         }
-        meant: dict[str, float] = {}
-        for more, weight in (
-            (expand(text, self._acronyms), effort.acronym * _EARLIER),
-            (terms, effort.glossary),
-            (expand(asked, self._acronyms), effort.acronym),
-        ):
-            if weight:
-                meant |= dict.fromkeys(tokenize(more), weight)
-        # Known words are stemmed; stemmed again some are known no longer ("diseas", "disea").
-        right = self._spelt_right(asked)
-        meant |= dict.fromkeys(
-            right if tokenize is words else tokenize(" ".join(right)), effort.typo
-        )
-        return Terms(typed, {term: meant[term] for term in meant.keys() - typed.keys()})
+        more: dict[str, float] = {}
+        for each in meant:
+            # Known words are stemmed; stemmed again some are known no longer ("diseas").
+            stemmed = each.stems and tokenize is words
+            tokens = each.words.split() if stemmed else tokenize(each.words)
+            more |= dict.fromkeys(tokens, each.weight)
+        return Terms(typed, {term: more[term] for term in more.keys() - typed.keys()})
+
+    def _meant(self, text: str, asked: str, terms: Sequence[str]) -> list[_Meant]:
+        """Other words for what was typed, those that count most last."""
+        effort = self._effort
+        earlier = expand(text, self._acronyms) if text != asked else ""
+        found = [
+            _Meant(earlier, effort.acronym * _EARLIER),
+            _Meant(" ".join(terms), effort.glossary),
+            _Meant(expand(asked, self._acronyms), effort.acronym),
+            _Meant(" ".join(self._spelt_right(asked)), effort.typo, stems=True),
+        ]
+        return [each for each in found if each.words and each.weight]
 
     def _spelt_right(self, asked: str) -> list[str]:
         """The known words nearest to those that the index has never seen."""
