@@ -146,7 +146,7 @@ class Answerer:
         retrieved = time.perf_counter()
         refusal = refusals.not_written_yet(
             question.text,
-            language,
+            found.query.language,
             self.generation.gaps,
             [passage.chunk.text for passage in found.passages[:_READ]],
         )
@@ -166,7 +166,6 @@ class Answerer:
     def _find(self, question: Question) -> _Found:
         query = self._retriever.query(question)
         passages = self._retriever.passages(query, _FOUND, question.filters)
-        passages = self._retriever.reranked(query, passages)[:_FOUND]
         # An article answers what is asked now: a follow-up that leans on earlier
         # turns matches none, a new question must not be bent by them.
         matches = self._retriever.articles(query)
@@ -182,8 +181,14 @@ class Answerer:
         return match.score >= bar and (found.margin >= _MARGIN or match.score >= (1 + bar) / 2)
 
     def _nothing(self, found: _Found, language: str) -> bool:
-        """Whether even the best passage has nothing to do with the question."""
-        near = found.match is not None and found.match.score >= self.generation.ask_floor
+        """Whether even the best passage has nothing to do with the question.
+
+        A low score does not tell by itself (of 12 so refused over documents alone
+        7 could be answered): no article may be near, either.
+        """
+        if found.match is None:
+            return False
+        near = found.match.score >= self.generation.ask_floor
         share = 1.0 if language == "en" else _FOREIGN
         return not near and found.best < _NOTHING_BELOW * share
 

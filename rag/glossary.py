@@ -108,6 +108,8 @@ class Glossary:
             term for name, term in self._english.starting(stems)
             if (language == "en" or len(name) > 1) and _side_by_side(name, stems)
         ]  # fmt: skip
+        typed = f" {' '.join(_WORD.findall(text.lower()))} "
+        found += [term for phrase, term in self._phrases if f" {phrase} " in typed]
         if language in self.foreign:
             found += self._foreign_names(language).terms_in(_folded(text))
         own = f" {' '.join(stems)} "
@@ -118,8 +120,21 @@ class Glossary:
     @cached_property
     def _english(self) -> _ByFirstWord:
         return _ByFirstWord(
-            (tuple(words(name)), term) for term, names in self.names.items() for name in names
+            (tuple(words(name)), term)
+            for term, names in self.names.items()
+            for name in names
+            if not _leans_on_small_words(name)
         )
+
+    @cached_property
+    def _phrases(self) -> list[tuple[str, str]]:
+        """Names that mean something else without their small words, as they are written."""
+        return [
+            (" ".join(_WORD.findall(name.lower())), term)
+            for term, names in self.names.items()
+            for name in names
+            if _leans_on_small_words(name)
+        ]
 
     def _foreign_names(self, language: str) -> _Beginnings:
         known = self._by_language.get(language)
@@ -186,6 +201,11 @@ class _Beginnings:
             ]
         joined = " ".join(typed)
         return found + [term for piece, term in self._inside if piece in joined]
+
+
+def _leans_on_small_words(name: str) -> bool:
+    """Whether one word alone would be left of several: "opt out", "who pays"."""
+    return len(words(name)) == 1 and len(_WORD.findall(name)) > 1
 
 
 def _begin(typed: Sequence[str], name: Sequence[str]) -> bool:

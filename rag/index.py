@@ -7,8 +7,8 @@ So a killed ingest harms nothing, and no reader sees half an index (DESIGN 2).
 
 Chroma keeps all vectors and finds the asking variants nearest to a question.
 Chunks and sentences are scored exactly, from plain arrays mapped into memory:
-a cosine with each of 100,000 chunks takes a fifth of the time in which the
-question is embedded, and the system may let go of the memory when others need it.
+a cosine with each of 100,000 chunks takes about as long as to embed the
+question, and the system may let go of the memory when others need it.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ _CHUNKS_READ = 5000
 _DOCUMENTS_READ = 500
 """Chunks, and documents with theirs, that stay parsed: to parse them takes as long as to search."""
 _OPENING = threading.RLock()
+_DAMAGE = (sqlite3.Error, ChromaError, EOFError, LookupError, ValueError, TypeError, OSError)
+"""What reading a damaged generation ends in."""
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
@@ -231,7 +233,7 @@ class Store:
             )
         try:
             return Generation(self.generations / chosen)
-        except (sqlite3.Error, ChromaError, LookupError, ValueError, TypeError, OSError) as error:
+        except _DAMAGE as error:
             raise IndexMismatch(
                 f"index {chosen} is damaged ({type(error).__name__}); go back with: python -m"
                 " ingest rollback, or build it anew with: python -m ingest run"
@@ -534,7 +536,8 @@ class Generation:
         admitted = np.ones(self.info.chunks, dtype=np.bool_)
         for name, wanted in (
             ("source", filters.sources),
-            ("kind", filters.kinds),
+            # A list of questions is part of its page.
+            ("kind", (*filters.kinds, "navigation") if "page" in filters.kinds else filters.kinds),
             ("country", filters.countries),
             ("topic", filters.topics),
         ):

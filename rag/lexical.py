@@ -140,7 +140,8 @@ class LexicalLeg:
             Shape ``(count,)``, each in 0..1 but for what other words add.
         """
         scores = np.zeros(self.count, dtype=np.float32)
-        reachable = sum(weight * self.weight(term) for term, weight in query.items())
+        required = query or meant
+        reachable = sum(weight * self.weight(term) for term, weight in required.items())
         for term, weight in (*query.items(), *meant.items()):
             number = self.terms.get(term)
             if number is None:

@@ -10,17 +10,21 @@ from functools import lru_cache
 from rag.lexical import words
 from rag.models import Chunk, IndexedDocument, Passage
 
-_ALIKE = 0.8
+_ALIKE = 0.9
 """Share of three-word runs that two passages have in common, from which on they are one."""
 _RUN = 3
 _SAME_SUBJECT = 0.5
-"""Share of the shorter passage's words that the longer one has too, from which on both speak
-of the same."""
+"""Share of the longer passage's words that the other has too, from which on both speak of
+the same."""
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+_NEGATIONS = frozenset("cannot neither never no none nor not without".split())
 
 
 def collapsed(passages: Sequence[Passage]) -> list[Passage]:
-    """Keep the best of passages that say the same; it names the places of the others."""
+    """Keep the first of passages that say the same; it names the places of the others.
+
+    One name, figure, "not" or label that only one of them has, and both stay.
+    """
     kept: list[tuple[Passage, frozenset[int]]] = []
     for passage in passages:
         runs = _runs(passage.chunk.text)
@@ -28,7 +32,7 @@ def collapsed(passages: Sequence[Passage]) -> list[Passage]:
         for position, (better, known) in enumerate(kept):
             # Most differ so much in length that they need not be compared.
             alike = fewest <= len(known) <= most and _alike(runs, known)
-            if alike and _figures(passage.chunk) == _figures(better.chunk):
+            if alike and _telling(passage.chunk) == _telling(better.chunk):
                 kept[position] = (replace(better, also=(*better.also, passage.chunk)), known)
                 break
         else:
@@ -94,13 +98,24 @@ def _date(document: IndexedDocument) -> str:
 
 def _same_subject(one: Chunk, other: Chunk) -> bool:
     first, second = _words(one.text), _words(other.text)
-    shorter = min(len(first), len(second))
-    return shorter > 0 and len(first & second) >= _SAME_SUBJECT * shorter
+    longer = max(len(first), len(second))
+    return longer > 0 and len(first & second) >= _SAME_SUBJECT * longer
 
 
 @lru_cache(maxsize=4096)
 def _words(text: str) -> frozenset[str]:
     return frozenset(words(text))
+
+
+def _telling(chunk: Chunk) -> tuple[str | None, frozenset[str]]:
+    """Label, names, figures and negations: what two texts may differ in and say the opposite."""
+    read = chunk.text.split()
+    return chunk.label, frozenset(
+        word
+        for word in read
+        if any(letter.isupper() or letter.isdigit() for letter in word)
+        or word.strip(".,;:").lower() in _NEGATIONS
+    )
 
 
 def _figures(chunk: Chunk) -> frozenset[str]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from rapidfuzz import process
-from rapidfuzz.distance import DamerauLevenshtein
+from rapidfuzz.distance import OSA
 
 from rag.countries import countries_in
 from rag.embedder import Embedder, Vectors
@@ -38,13 +37,12 @@ _NEUTRAL = 0.5
 _MEANT = 0.25
 """How much the documents' terms for what was asked count, beside 1 for the question."""
 _NATIONAL = frozenset(words("country national nation"))
-_TYPED = 5
+_TYPED = 6
 """Letters from which on an unknown word may be a known one misspelt."""
 _STEM = 5
-_ENDING = 4
-"""Letters that a stem has at least, and that its ending has at most."""
-_SLIPS = 0.2
-"""Slips of the finger allowed, as a share of a word's letters."""
+_ENDINGS = (
+    "e s es ed ing ion ions ation ations ment ments ly al y ity er ers ance ence able".split()
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Query:
     words: Terms
     grams: Terms
     vector: Vectors
-    """What chunks and sentences are compared with; no unit vector."""
+    """What chunks and sentences are compared with; a unit vector."""
     asked: Vectors
     """The question alone, as typed; a unit vector, for the asking variants of articles."""
     countries: tuple[str, ...]
@@ -207,6 +205,7 @@ class QueryMaker:
         questions = self._neutral.get(language) or self._neutral.get("en") or ()
         if questions:
             vector = vector - _NEUTRAL * self._mean(questions)
+        vector /= np.linalg.norm(vector) or 1.0
         return np.asarray(vector, dtype=np.float32), np.asarray(found[0], dtype=np.float32)
 
     def _mean(self, texts: Sequence[str]) -> Vectors:
@@ -233,24 +232,30 @@ class _Shelves:
         return not self._words.isdisjoint(words(word))
 
     def nearest(self, word: str) -> str | None:
-        """The known word that one as typed most resembles, None where none does.
+        """The known word that one as typed is by a slip of the finger, None where none is.
 
-        Known words are stems and a slip may hide the ending from the stemmer,
-        so a word is compared without as much of its end as it has too much.
+        A letter too many, one too few, or two that changed places. A letter in
+        another's stead is no such slip: most pairs of it are two words that both
+        exist. Known words are stems, so the typed word is compared without its
+        ending, too.
         """
-        best, least = None, _SLIPS
-        for length in range(max(_STEM, len(word) - _ENDING), len(word) + 2):
-            for cut in {word[: length - 1], word[:length], word[: length + 1]}:
-                found = process.extractOne(
-                    cut,
-                    self._shelves.get((word[0], length), ()),
-                    scorer=DamerauLevenshtein.normalized_distance,
-                    score_cutoff=least,
-                )
-                # Of equals the longest: less of what was typed is passed over.
-                if found:
-                    best, least = str(found[0]), float(found[1])
-        return best
+        cuts = [word, *(word.removesuffix(each) for each in _ENDINGS if word.endswith(each))]
+        if word.endswith("y"):
+            cuts.append(f"{word[:-1]}i")  # as the stemmer writes it
+        for cut in cuts:
+            near = [
+                each
+                for length in (len(cut) - 1, len(cut), len(cut) + 1)
+                for each in self._shelves.get((cut[0], length), ())
+                if OSA.distance(cut, each, score_cutoff=1) == 1 and _slipped(cut, each)
+            ]
+            if len(cut) >= _STEM and near:
+                return near[-1]
+        return None
+
+
+def _slipped(typed: str, known: str) -> bool:
+    return len(typed) != len(known) or sorted(typed) == sorted(known)
 
 
 def standing_texts(glossary: Glossary, neutral: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

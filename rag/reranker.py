@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,3 +50,13 @@ class CrossEncoderReranker:
         with self._lock:
             found = self._model.predict(pairs, show_progress_bar=False)
         return np.asarray(found, dtype=np.float32).reshape(len(texts))
+
+
+@lru_cache(maxsize=1)
+def load_reranker(model: str) -> Reranker | None:
+    """Return the reranker of a name, None for none; loaded once, not with every new index.
+
+    Raises:
+        ModelUnavailable: It cannot be loaded.
+    """
+    return CrossEncoderReranker(model) if model else None

@@ -26,6 +26,8 @@ from rag.reranker import Reranker
 
 RERANKED = 30
 """Passages that a reranker reads."""
+_COUNTRY = 4
+"""The row of the country among the scores."""
 _SPARE = 10
 """Passages looked at beyond those asked for, as some fall together."""
 
@@ -83,8 +85,7 @@ class Retriever:
 
     def search(self, question: Question, count: int) -> list[Passage]:
         """Return the best passages, best first, each with the section it stands in."""
-        query = self.query(question)
-        found = self.reranked(query, self.passages(query, count, question.filters))[:count]
+        found = self.passages(self.query(question), count, question.filters)
         return [replace(each, parent=parent_of(each.chunk, self.generation)) for each in found]
 
     def query(self, question: Question) -> Query:
@@ -92,28 +93,40 @@ class Retriever:
         return self._maker.make(question)
 
     def passages(self, query: Query, count: int, filters: Filters | None = None) -> list[Passage]:
-        """Return the best passages; near-duplicates are one, and the newer precedes the older.
+        """Return the best passages of a query, best first.
 
-        Where there is a reranker there are at least as many as it reads.
+        The reranker, where there is one, orders the best 30; of passages on the same
+        subject the newer precedes the older; those that say the same are one.
+
+        Returns:
+            At most `count`. A score is that of the fusion without what a named
+            country adds: it tells how near a passage is, not where it stands.
         """
-        if self._reranker is not None:
-            count = max(count, RERANKED)
         allowed = self.generation.allowed(filters or Filters())
-        scores = _only(self.weights.values @ self.legs(query, allowed), allowed)
-        found = [
-            Passage(self.generation.chunk(int(number)), rank, float(scores[number]))
-            for rank, number in enumerate(_best(scores, count + _SPARE), start=1)
-            if np.isfinite(scores[number])
-        ]
-        return _ranked(newer_first(collapsed(found), self._documents)[:count])
+        legs = self.legs(query, allowed)
+        scores = _only(self.weights.values @ legs, allowed)
+        near = scores - self.weights.country * legs[_COUNTRY]
+        found: list[Passage] = []
+        looked_at = RERANKED if self._reranker is not None else count + _SPARE
+        while True:
+            best = [number for number in _best(scores, looked_at) if np.isfinite(scores[number])]
+            found = [
+                Passage(self.generation.chunk(int(number)), rank, float(near[number]))
+                for rank, number in enumerate(best, start=1)
+            ]
+            found = collapsed(newer_first(self._reranked(query, found), self._documents))
+            # So many may say the same that more have to be looked at.
+            if len(found) >= count or len(best) < looked_at:
+                return _ranked(found[:count])
+            looked_at *= 2
 
-    def reranked(self, query: Query, passages: list[Passage]) -> list[Passage]:
-        """Order passages by the reranker, where there is one; scores stay those of the fusion."""
+    def _reranked(self, query: Query, passages: list[Passage]) -> list[Passage]:
         if self._reranker is None or not passages:
             return passages
-        texts = [f"{each.chunk.heading}\n{each.chunk.text}" for each in passages]
+        read = passages[:RERANKED]
+        texts = [f"{each.chunk.heading}\n{each.chunk.text}" for each in read]
         order = np.argsort(-self._reranker.scores(query.text, texts), kind="stable")
-        return _ranked([passages[position] for position in order])
+        return [*(read[position] for position in order), *passages[RERANKED:]]
 
     def articles(self, query: Query, count: int = 5) -> list[Match]:
         """Return the articles whose asking variants are nearest, best first."""
@@ -145,7 +158,7 @@ class Retriever:
         legs[1] = generation.grams.scores(query.grams.typed, query.grams.meant)
         legs[2] = _spread(cosines, cosines)
         if query.countries and named is not None:
-            legs[4] = named
+            legs[_COUNTRY] = named
         legs[5] = -self._navigation
         ranking = weights @ legs
         best = generation.best_sentences(query.vector, _only(ranking, allowed))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rag.answerer import Answerer
+from rag.countries import countries_in
 from rag.embedder import Embedder, load_embedder
 from rag.glossary import Glossary, load_neutral
 from rag.index import Generation, Store
 from rag.messages import Messages
 from rag.query import Effort, QueryMaker
-from rag.reranker import CrossEncoderReranker
+from rag.reranker import load_reranker
 from rag.retriever import Retriever, Weights
 from rag.settings import Settings
 
@@ -54,8 +55,8 @@ def build_retriever(settings: Settings, generation: Generation, embedder: Embedd
         country=chosen.country_weight,
         navigation=chosen.navigation_weight,
     )
-    model = settings.reranker.model
-    return Retriever(generation, maker, weights, CrossEncoderReranker(model) if model else None)
+    countries_in("")  # read now: a broken file is told at the start
+    return Retriever(generation, maker, weights, load_reranker(settings.reranker.model))
 
 
 def build_answerer(settings: Settings, generation: Generation, embedder: Embedder) -> Answerer:
