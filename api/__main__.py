@@ -21,6 +21,7 @@ from api.settings import ApiSettings
 from rag.errors import BadSetting
 from rag.index import Store
 from rag.settings import Settings, read_settings
+from rag.wiring import check_corpus
 
 _PR_SET_PDEATHSIG = 1
 _STOP_S = 10
@@ -37,6 +38,7 @@ def main() -> int:
         return 2
     try:
         server, core = read_settings(ApiSettings), read_settings(Settings)
+        check_corpus(core)
     except BadSetting as error:
         print(f"api: {error}", file=sys.stderr)
         return 2

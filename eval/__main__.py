@@ -59,8 +59,13 @@ def run(
     """Ask every question, print the scores with their 95 % intervals."""
     judged = _read(questions)
     settings = _settings()
-    if report is not None and report.exists() and not report.is_dir():
-        _fail(f"{report}: not a folder", code=2)
+    if report is not None:
+        try:
+            # Now, and not when all has been measured.
+            report.mkdir(parents=True, exist_ok=True)
+            (report / "run.json").touch()
+        except OSError as error:
+            _fail(f"{report}: no report can be written there: {error.strerror}", code=2)
     if corpus is not None and not corpus.exists():
         _fail(f"{corpus}: no such file or folder", code=2)
     supports = _judge(judge)
@@ -73,9 +78,10 @@ def run(
         # Here, as it brings matplotlib.
         from eval.report import write_report
 
-        report.mkdir(parents=True, exist_ok=True)
         (report / "run.json").write_bytes(RUN.dump_json(measured, indent=1))
         print(f"report: {write_report(measured, report)}")
+    if any(row.error for row in measured.rows):
+        raise typer.Exit(1)
 
 
 @app.command()

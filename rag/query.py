@@ -7,9 +7,12 @@ two happens here, and each part of it was measured (docs/evaluation.md).
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from rapidfuzz.distance import OSA
@@ -26,9 +29,13 @@ TURNS = 2
 _TURN_WORDS = 40
 _TURN_CHARACTERS = 300
 """How much of an earlier turn: a whole answer would drown the question."""
-_EMBEDDED = 800
-"""Characters of a query that are embedded, some 130 words: one request must
-not keep the model from all others."""
+_EMBEDDED = 200
+"""Pieces of a query that are embedded, some 130 words: one request must not keep
+the model from all others."""
+_LONGEST = 2000
+"""Characters that are looked at for that."""
+_PIECES = re.compile(r"[^\W\d_]{1,4}|\S")
+"""About what a model reads one by one: some letters of a word, a digit, a sign."""
 _EARLIER = 0.3
 """How much earlier turns count, beside 0.7 for the question: at 1 follow-ups are found as
 well, and a question that turns to something else is lost (R@5 0.37 instead of 0.80)."""
@@ -197,7 +204,7 @@ class QueryMaker:
         self, text: str, asked: str, terms: Sequence[str], language: str
     ) -> tuple[Vectors, Vectors]:
         """The vector to search with, and that of the question alone."""
-        found = self._embedder.queries([each[:_EMBEDDED] for each in dict.fromkeys((asked, text))])
+        found = self._embedder.queries([_affordable(each) for each in dict.fromkeys((asked, text))])
         vector = (1 - _EARLIER) * found[0] + _EARLIER * found[-1]
         if terms:
             vector = vector + _MEANT * self._mean(terms)
@@ -256,6 +263,13 @@ class _Shelves:
 
 def _slipped(typed: str, known: str) -> bool:
     return len(typed) != len(known) or sorted(typed) == sorted(known)
+
+
+def _affordable(text: str) -> str:
+    """As much of a text as the model may spend its time on."""
+    normal = unicodedata.normalize("NFKC", text[:_LONGEST])
+    pieces = islice(_PIECES.finditer(normal), _EMBEDDED - 1, _EMBEDDED)
+    return next((normal[: piece.end()] for piece in pieces), normal)
 
 
 def standing_texts(glossary: Glossary, neutral: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -74,6 +74,17 @@ def build_answerer(settings: Settings, generation: Generation, embedder: Embedde
     )
 
 
+def check_corpus(settings: Settings) -> None:
+    """Read what is kept by hand, so that a broken file is told before anybody asks.
+
+    Raises:
+        BadSetting: A file is broken; the message names it.
+    """
+    Glossary.load(settings.corpus_dir)
+    load_neutral(settings.corpus_dir)
+    countries_in("")
+
+
 def build_embedder(settings: Settings) -> Embedder:
     """Load the embedder that the settings name.
 

@@ -45,7 +45,9 @@ def search(
     country: Annotated[Country | None, Query()] = None,
     source: Annotated[Name | None, Query()] = None,
     topic: Annotated[Name | None, Query()] = None,
-    type: Annotated[Literal["page", "pdf", "article"] | None, Query()] = None,  # noqa: A002 - the contract's name
+    type: Annotated[  # noqa: A002 - the contract's name
+        Literal["page", "pdf", "article", "navigation"] | None, Query()
+    ] = None,
 ) -> SearchOut:
     """Return the passages that fit a query best."""
     answerer = _index(request).answerer()

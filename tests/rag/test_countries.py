@@ -490,3 +490,17 @@ def test_reading_takes_no_more_than_the_length_of_a_text(language: str) -> None:
 
     # Squared it would be 64 times.
     assert taken(8000) < 24 * taken(1000)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Is the consent form available in German?", ()),
+        ("Is there a Czech translation of the form?", ()),
+        ("Can it be translated into French?", ()),
+        ("Is it kept in German hospitals?", ("DE",)),
+        ("Which French biobank has it?", ("FR",)),
+    ],
+)
+def test_the_name_of_a_language_is_no_country(text: str, found: tuple[str, ...]) -> None:
+    assert countries_in(text, "en") == found
