@@ -60,6 +60,8 @@ def run(
     judged = _read(questions)
     settings = _settings()
     if report is not None:
+        if report.exists() and not report.is_dir():
+            _fail(f"{report}: not a folder", code=2)
         try:
             # Now, and not when all has been measured.
             report.mkdir(parents=True, exist_ok=True)
