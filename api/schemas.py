@@ -233,7 +233,7 @@ class PlaceOut(_Reply):
             path=chunk.path,
             title=chunk.title,
             section=list(chunk.section),
-            url=_address(chunk),
+            url=chunk.begins_at,
             page=chunk.page,
         )
 
@@ -293,18 +293,13 @@ class PassageOut(_Reply):
             path=chunk.path,
             title=chunk.title,
             section=list(chunk.section),
-            url=_address(chunk),
+            url=chunk.begins_at,
             page=chunk.page,
             label=chunk.label,
             text=chunk.text,
             parent=ParentOut.of(passage.parent) if passage.parent else None,
             also=[PlaceOut.of(each) for each in passage.also],
         )
-
-
-def _address(chunk: Chunk) -> str | None:
-    """Where a chunk begins."""
-    return chunk.address(chunk.parts[0]) if chunk.parts else chunk.url
 
 
 class SearchOut(_Reply):

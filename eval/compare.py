@@ -9,30 +9,10 @@ import numpy as np
 from scipy.stats import permutation_test
 
 from eval.metrics import Interval, bootstrap
-from eval.run import Row, Run, of_row
+from eval.run import PAIRED, Row, Run, of_row
 
 _SHUFFLES = 9_999
 _SEED = 20_26
-COMPARED = (
-    "recall_at_5",
-    "recall_at_5_english",
-    "recall_at_5_other",
-    "recall_at_10",
-    "rr",
-    "ndcg_at_10",
-    "evidence_cited",
-    "vital_recall",
-    "item_recall",
-    "item_precision",
-    "citation_recall",
-    "citation_precision",
-    "quote_valid",
-    "cited",
-    "language_right",
-    "frame_right",
-    "must_not_hits",
-)
-"""Scores that are means over questions, and so can be paired."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +67,7 @@ def compare(first: Run, second: Run) -> Comparison:
     refusals = [(one, two) for one, two in pairs if one.status != two.status]
     return Comparison(
         differences=tuple(
-            found for name in COMPARED if (found := _difference(name, pairs)) is not None
+            found for name in PAIRED if (found := _difference(name, pairs)) is not None
         )
         + _right_decisions(pairs),
         won=tuple(_ranked(one, two) for gain, one, two in gains if gain > 0),

@@ -352,12 +352,16 @@ _MEANS = (
     "language_right",
     "frame_right",
 )
-SCORES = (
+PAIRED = (
     *_MEANS[:2],
     "recall_at_5_english",
     "recall_at_5_other",
     *_MEANS[2:],
     "must_not_hits",
+)
+"""Scores that are means over questions, so that two runs can be paired in them."""
+SCORES = (
+    *PAIRED,
     "refusal_precision",
     "refusal_recall",
     "refusal_f1",

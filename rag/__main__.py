@@ -47,7 +47,7 @@ def search(
                 "path": passage.chunk.path,
                 "title": passage.chunk.title,
                 "section": list(passage.chunk.section),
-                "url": passage.chunk.address(passage.chunk.parts[0]),
+                "url": passage.chunk.begins_at,
                 "page": passage.chunk.page,
                 "label": passage.chunk.label,
                 "text": passage.chunk.text,
@@ -59,7 +59,7 @@ def search(
                         "path": chunk.path,
                         "title": chunk.title,
                         "section": list(chunk.section),
-                        "url": chunk.address(chunk.parts[0]),
+                        "url": chunk.begins_at,
                         "page": chunk.page,
                     }
                     for chunk in passage.also
@@ -72,7 +72,7 @@ def search(
     for passage in passages:
         chunk = passage.chunk
         print(printable(f"{passage.rank:3}. {chunk.heading}  [{passage.score:.3f}]"))
-        print(printable(f"     {chunk.address(chunk.parts[0]) or chunk.path}", _LONGEST))
+        print(printable(f"     {chunk.begins_at or chunk.path}", _LONGEST))
         print(printable(f"     {' '.join(chunk.text.split())}", 200))
 
 

@@ -14,11 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
 from babel import Locale, UnknownLocaleError
 from pydantic import TypeAdapter, ValidationError
 
 from rag.errors import BadSetting
+from rag.kept import read_kept
 from rag.language import LANGUAGES
 
 COUNTRIES = (
@@ -87,10 +87,8 @@ def _listed() -> dict[str, dict[str, list[str]]]:
         BadSetting: The file is missing or is not written as it should be.
     """
     try:
-        listed = TypeAdapter(dict[str, dict[str, list[str]]]).validate_python(
-            yaml.load(FORMS.read_text(encoding="utf-8"), Loader=_loader())  # noqa: S506 - safe ones
-        )
-    except (OSError, ValueError, RecursionError, yaml.YAMLError, ValidationError) as error:
+        listed = TypeAdapter(dict[str, dict[str, list[str]]]).validate_python(read_kept(FORMS))
+    except ValidationError as error:
         raise BadSetting(f"cannot read {FORMS}: {error}") from error
     for language, countries in listed.items():
         for country, forms in countries.items():
@@ -104,11 +102,6 @@ def _listed() -> dict[str, dict[str, list[str]]]:
                         f" no beginning (*) of one with {_KEY} letters or more"
                     )
     return listed
-
-
-def _loader() -> type[yaml.SafeLoader] | type[yaml.CSafeLoader]:
-    """The quicker of two that read the same."""
-    return yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 def _names(language: str) -> Iterator[tuple[str, tuple[str, ...]]]:

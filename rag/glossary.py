@@ -17,10 +17,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from rag.errors import BadSetting
+from rag.kept import read_kept
 from rag.lexical import words
 
 _WORD = re.compile(r"[^\W_]+")
@@ -225,13 +225,7 @@ def _folded(text: str) -> list[str]:
 
 
 def _yaml(file: Path) -> object:
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return {} if found is None else found
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise BadSetting(f"{file}: {' '.join(str(error).split())[:200]}") from error
+    return read_kept(file) if file.exists() else {}
 
 
 def _broken(file: Path, error: ValidationError) -> BadSetting:

@@ -148,6 +148,11 @@ class Chunk:
         """The 1-based page on which the chunk begins."""
         return self.parts[0].page if self.parts else None
 
+    @property
+    def begins_at(self) -> str | None:
+        """The address of its first part."""
+        return self.address(self.parts[0]) if self.parts else self.url
+
     def address(self, part: Part) -> str | None:
         """Where a part is found: the address with `#anchor` or `#page=N`."""
         if self.url is None:

@@ -106,8 +106,7 @@ class Retriever:
         legs = self.legs(query, allowed)
         scores = _only(self.weights.values @ legs, allowed)
         near = scores - self.weights.country * legs[_COUNTRY]
-        found: list[Passage] = []
-        looked_at = RERANKED if self._reranker is not None else count + _SPARE
+        looked_at = max(count + _SPARE, RERANKED if self._reranker else 0)
         while True:
             best = [number for number in _best(scores, looked_at) if np.isfinite(scores[number])]
             found = [
