@@ -37,7 +37,8 @@ from rich.console import Console
 from rag.embedder import Embedder, Vectors
 from rag.errors import HelpdeskError
 from rag.glossary import Glossary, load_neutral
-from rag.index import Contents, Generation, Store, StoredDocument
+from rag.index import Generation, Store
+from rag.index_writer import Contents, StoredDocument
 from rag.models import Chunk, IndexedDocument, Part, Question
 from rag.query import standing_texts
 from rag.retriever import Retriever
@@ -292,7 +293,7 @@ def measure(
         directory: Where the indexes are written; one already there is used again.
         say: Told what is being done.
     """
-    asks = sorted({ask for article in real.articles for ask in article.asks})
+    asks = sorted({ask.text for article in real.articles for ask in article.asks})
     if not asks:
         raise ValueError("the index holds no articles, so there is nothing to ask")
     order = np.random.default_rng(_SEED).permutation(len(asks))

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.models import Block, Document, Section
-from rag.index import SENTENCE_WORDS
 from rag.models import Chunk, Part
+from rag.sentences import SENTENCE_WORDS
 from rag.text import letters_digits, sentences, word_count
 
 CHUNK_WORDS = 220
@@ -37,14 +37,12 @@ class _Unit:
 
     @property
     def part(self) -> Part:
-        labels = [block.label for block in self.blocks if block.label]
-        label = labels[0] if len(set(labels)) == 1 else None
         return Part(
             text="\n".join(block.text for block in self.blocks),
             section=self.section.heading,
             anchor=self.section.anchor,
             page=self.section.page,
-            label=label or (self.section.label if not labels else None),
+            label=label_of(self.section, self.blocks),
             item=self.section.item,
         )
 
@@ -113,14 +111,32 @@ def _units(section: Section) -> Iterator[_Unit]:
     if section.item is not None:
         yield _Unit(section, section.blocks)
         return
+    for entry in entries(section):
+        yield from _fit(section, entry)
+
+
+def entries(section: Section) -> Iterator[tuple[Block, ...]]:
+    """Cut a section where an entry begins: a paragraph led by a link, and what follows it."""
     group: list[Block] = []
     for block in section.blocks:
         if block.entry and any(not each.entry for each in group):
-            yield from _fit(section, group)
+            yield tuple(group)
             group = []
         group.append(block)
     if group:
-        yield from _fit(section, group)
+        yield tuple(group)
+
+
+def label_of(section: Section, blocks: Iterable[Block]) -> str | None:
+    """The label that some blocks of a section carry: the one they share, else the section's.
+
+    Returns:
+        None where they carry different ones.
+    """
+    labels = {block.label for block in blocks if block.label}
+    if labels:
+        return labels.pop() if len(labels) == 1 else None
+    return section.label
 
 
 def _fit(section: Section, blocks: Sequence[Block]) -> Iterator[_Unit]:

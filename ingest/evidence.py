@@ -3,29 +3,78 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from ingest.chunker import entries, label_of
 from ingest.loaders.articles import ARTICLES
-from ingest.models import Document
+from ingest.models import Document, Section
 from ingest.overlaps import plain_address
 from rag.models import Article, Chunk, Evidence, Part
 from rag.text import letters_digits, pin, sentences
 
 
-def pins_of(document: Document) -> dict[str, str]:
-    """Everything of a document that can be pinned: pin to its text.
+@dataclass(frozen=True)
+class Pinned:
+    """Something of a document that can be pinned, with the place where it stands."""
 
-    Blocks as a whole, their sentences, and the page's title, by which an
-    article points at a page that is still empty.
+    text: str
+    section: Section | None
+    """None: the title of the page."""
+    label: str | None
+
+
+def pinned_texts(document: Document) -> Iterator[Pinned]:
+    """Everything of a document that can be pinned, the first of equal texts first.
+
+    The page's title, by which an article points at a page that is still empty;
+    the sentences of all blocks, and each block as a whole.
     """
-    found = {pin(document.title): document.title}
+    yield Pinned(document.title, None, None)
     for section in document.sections:
-        for block in section.blocks:
-            for sentence in sentences(block.text):
-                found.setdefault(pin(sentence), sentence)
-            found.setdefault(pin(block.text), block.text)
-    return found
+        for entry in entries(section):
+            of_entry = label_of(section, entry)
+            for block in entry:
+                for text in (*sentences(block.text), block.text):
+                    yield Pinned(text, section, block.label or of_entry)
+
+
+class Library:
+    """The documents at hand, by the pins of what they say."""
+
+    def __init__(self, documents: Iterable[Document]):
+        """Know documents by their place and by their addresses."""
+        self.documents: dict[tuple[str, str], Document] = {}
+        self._pins: dict[tuple[str, str], dict[str, Pinned]] = {}
+        self._by_url: dict[str, tuple[str, str]] = {}
+        for document in documents:
+            place = document.source, document.path
+            self.documents[place] = document
+            for address in (document.url, *document.aliases):
+                if address:
+                    self._by_url.setdefault(plain_address(address), place)
+
+    def place_of(self, evidence: Evidence) -> tuple[str, str] | None:
+        """Where the page of some evidence is; None where it is not at hand.
+
+        A page is known by its source and path, else by its address: the live
+        site carries what its repository does.
+        """
+        place = evidence.source, evidence.path
+        if place in self.documents:
+            return place
+        if evidence.url is None:
+            return None
+        return self._by_url.get(plain_address(evidence.url.partition("#")[0]))
+
+    def pins(self, place: tuple[str, str]) -> dict[str, Pinned]:
+        """Everything of a document that can be pinned, by its pin."""
+        if place not in self._pins:
+            found: dict[str, Pinned] = {}
+            for each in pinned_texts(self.documents[place]):
+                found.setdefault(pin(each.text), each)
+            self._pins[place] = found
+        return self._pins[place]
 
 
 def resolve_articles(
@@ -33,18 +82,10 @@ def resolve_articles(
 ) -> list[Article]:
     """Tie every statement to the indexed sentence and chunk that carry it.
 
-    A page is known by its source and path, else by its address: the live site
-    carries what its repository does. Evidence whose page is not indexed stays as it is, to be
-    cited as a summary; evidence whose sentence is gone from its page is marked stale.
+    Evidence whose page is not indexed stays as it is, to be cited as a summary;
+    evidence whose sentence is gone from its page is marked stale.
     """
-    pins: dict[tuple[str, str], dict[str, str]] = {}
-    by_url: dict[str, tuple[str, str]] = {}
-    for document in documents:
-        place = document.source, document.path
-        pins[place] = pins_of(document)
-        for address in (document.url, *document.aliases):
-            if address:
-                by_url.setdefault(plain_address(address), place)
+    library = Library(documents)
     by_text: dict[str, list[Chunk]] = defaultdict(list)
     by_path: dict[tuple[str, str], list[Chunk]] = defaultdict(list)
     for chunk in chunks:
@@ -53,23 +94,21 @@ def resolve_articles(
             by_text[letters_digits(line)].append(chunk)
 
     def resolve(evidence: Evidence) -> Evidence:
-        place = evidence.source, evidence.path
-        if place not in pins and evidence.url:
-            place = by_url.get(plain_address(evidence.url.partition("#")[0]), place)
-            evidence = replace(evidence, source=place[0], path=place[1])
-        known = pins.get(place)
-        if known is None:
+        place = library.place_of(evidence)
+        if place is None:
             return evidence
-        quote = known.get(evidence.pin)
-        if quote is None:
+        evidence = replace(evidence, source=place[0], path=place[1])
+        pinned = library.pins(place).get(evidence.pin)
+        if pinned is None:
             return replace(evidence, stale=True)
-        wanted = letters_digits(quote)
-        for chunk in by_path[evidence.source, evidence.path]:
+        wanted = letters_digits(pinned.text)
+        for chunk in by_path[place]:
             if wanted in letters_digits(chunk.text):
-                return replace(evidence, quote=quote, chunk_id=chunk.chunk_id)
+                return replace(evidence, quote=pinned.text, chunk_id=chunk.chunk_id)
         # An equal paragraph elsewhere stands for it (see `drop_equal`).
         elsewhere = by_text.get(wanted)
-        return replace(evidence, quote=quote, chunk_id=elsewhere[0].chunk_id if elsewhere else None)
+        chunk_id = elsewhere[0].chunk_id if elsewhere else None
+        return replace(evidence, quote=pinned.text, chunk_id=chunk_id)
 
     return [
         replace(

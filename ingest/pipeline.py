@@ -40,16 +40,12 @@ from ingest.readings import Readings
 from ingest.register import Vocabulary, build_register
 from ingest.sync import SyncLog
 from rag.embedder import Embedder, Vectors
-from rag.index import (
-    INDEX_FORMAT,
-    Contents,
-    Store,
-    StoredDocument,
-    chunk_sentences,
-    told,
-)
+from rag.index import Store
+from rag.index_files import INDEX_FORMAT
+from rag.index_writer import Contents, StoredDocument
 from rag.lexical import acronyms_of
 from rag.models import Chunk, IndexedDocument
+from rag.sentences import chunk_sentences, told
 from rag.text import letters_digits, word_count
 
 _CHUNKER = 3
@@ -253,7 +249,7 @@ def _contents(
     chunks += summary_chunks(articles)
     texts = [searched_text(chunk) for chunk in chunks]
     sentence_texts, sentence_chunks = _sentences(chunks)
-    asks = [(number, ask) for number, article in enumerate(articles) for ask in article.asks]
+    asks = [(number, ask.text) for number, article in enumerate(articles) for ask in article.asks]
     ask_texts = [ask for _, ask in asks]
     total = len(texts) + len(sentence_texts) + len(asks) + len(knowledge.standing)
     with progress.step("Embedding", total) as count:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rag import refusals
 from rag.citations import Footnotes
 from rag.countries import country_name
-from rag.index import Generation, Sentence, chunk_sentences
+from rag.index import Generation
 from rag.language import detect_language
 from rag.lexical import expand, words
 from rag.messages import FALLBACK, Messages
@@ -31,6 +31,7 @@ from rag.models import (
 from rag.query import Query
 from rag.refusals import Refusal
 from rag.retriever import Match, Retriever
+from rag.sentences import Sentence, chunk_sentences
 from rag.text import letters_digits, word_count
 
 _FOUND = 10
@@ -193,22 +194,28 @@ class Answerer:
         return not near and found.best < _NOTHING_BELOW * share
 
     def _from_article(self, article: Article, question: Question, language: str) -> Answer:
+        """Say what an article says, in the asker's language where it has been translated."""
+        translation = next(
+            (each for each in article.translations if each.language == language), None
+        )
+        said = translation.statements if translation else [each.text for each in article.statements]
         notes = Footnotes(self.generation)
         statements = []
-        for statement in article.statements:
+        for text, statement in zip(said, article.statements, strict=True):
             markers = notes.statement(article, statement)
             if markers:
-                statements.append(Statement(statement.text, markers))
+                statements.append(Statement(text, markers))
+        reviewed_by = translation.reviewed_by if translation else article.reviewed_by
         return Answer(
             id=_new_id(),
             status="answered",
-            language=FALLBACK,
+            language=language if translation else FALLBACK,
             text=_joined(statements),
             statements=tuple(statements),
             citations=notes.citations,
             next_step=self._contact_step(question, language),
-            follow_ups=self._follow_ups(article),
-            article=ArticleNote(article.article_id, article.checked, article.reviewed_by),
+            follow_ups=self._follow_ups(article, language),
+            article=ArticleNote(article.article_id, article.checked, reviewed_by),
         )
 
     def _from_passages(self, found: _Found, language: str, spoken: str) -> Answer:
@@ -238,7 +245,7 @@ class Answerer:
             next_step=NextStep(
                 "contact", self._messages.say(spoken, key, email=self._contact), email=self._contact
             ),
-            follow_ups=(related.asks[0],) if related and related.asks else (),
+            follow_ups=self._asked([related] if related else [], spoken),
         )
 
     def _extract(self, found: _Found, notes: Footnotes) -> list[Statement]:
@@ -340,10 +347,15 @@ class Answerer:
             text = self._messages.say(language, "answered_contact", email=self._contact)
         return NextStep("contact", text, email=self._contact)
 
-    def _follow_ups(self, article: Article) -> tuple[str, ...]:
+    def _follow_ups(self, article: Article, language: str) -> tuple[str, ...]:
         by_id = {each.article_id: each for each in self.generation.articles}
         related = (by_id[name] for name in article.see_also if name in by_id)
-        return tuple(each.asks[0] for each in related if each.asks)[:_FOLLOW_UPS]
+        return self._asked(related, language)[:_FOLLOW_UPS]
+
+    @staticmethod
+    def _asked(articles: Iterable[Article], language: str) -> tuple[str, ...]:
+        """How people ask what the articles answer."""
+        return tuple(filter(None, (each.asked_in(language) for each in articles)))
 
     @staticmethod
     def _timed(answer: Answer, started: float, retrieved: float) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rag.index import Generation, Sentence
+from rag.index import Generation
 from rag.models import (
     Article,
     ArticleStatement,
@@ -15,6 +15,7 @@ from rag.models import (
     IndexedDocument,
     Part,
 )
+from rag.sentences import Sentence
 from rag.text import letters_digits
 
 

@@ -1,4 +1,4 @@
-"""The index: an immutable generation on disk; the only importer of Chroma.
+"""The index: an immutable generation on disk.
 
 ``generations/<id>/`` holds one SQLite file, one Chroma directory and the
 vectors that a search reads from end to end; it is never written again once
@@ -21,119 +21,53 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import chromadb
 import numpy as np
 from chromadb.api.client import Client
-from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from rag.embedder import Vectors
 from rag.errors import IndexLocked, IndexMismatch, NoIndex, UnknownTopic
-from rag.lexical import LexicalLeg, four_grams, words
+from rag.index_files import (
+    ARTICLE,
+    CARD,
+    CHROMA,
+    CHUNK,
+    GAP,
+    INDEX_FORMAT,
+    OPENING,
+    RESOURCE,
+    SQLITE,
+    open_chroma,
+)
+from rag.index_writer import Contents, write_generation
+from rag.lexical import LexicalLeg
 from rag.models import (
-    Article,
     Chunk,
-    DataItem,
     Filters,
-    Gap,
     IndexedDocument,
     IndexInfo,
-    Part,
-    Resource,
 )
-from rag.text import letters_digits, sentences, word_count
+from rag.text import letters_digits
 
-INDEX_FORMAT = 2
-"""Raised whenever an older generation can no longer be read."""
 KEPT = 3
 """Generations left for rollback."""
 
-_CHUNK: TypeAdapter[Chunk] = TypeAdapter(Chunk)
-_ARTICLE: TypeAdapter[Article] = TypeAdapter(Article)
-_GAP: TypeAdapter[Gap] = TypeAdapter(Gap)
-_CARD: TypeAdapter[IndexedDocument] = TypeAdapter(IndexedDocument)
-_RESOURCE: TypeAdapter[Resource] = TypeAdapter(Resource)
-
-SENTENCE_WORDS = 3
-"""Shorter sentences get no vector of their own (DESIGN 3)."""
 POOL = 4000
 """Chunks whose sentences are scored for a query; smaller indexes are scored whole.
 ``python -m eval.scale`` shows what is lost."""
 
-_BATCH = 2000
 _CHUNKS_READ = 5000
 _DOCUMENTS_READ = 500
 """Chunks, and documents with theirs, that stay parsed: to parse them takes as long as to search."""
-_OPENING = threading.RLock()
 _DAMAGE = (sqlite3.Error, ChromaError, EOFError, LookupError, ValueError, TypeError, OSError)
 """What reading a damaged generation ends in."""
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE documents (
-    id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, source TEXT NOT NULL, path TEXT NOT NULL,
-    card TEXT NOT NULL, payload TEXT NOT NULL);
-CREATE TABLE chunks (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL,
-    source TEXT NOT NULL, kind TEXT NOT NULL, country TEXT, topic TEXT, labels TEXT NOT NULL,
-    content TEXT NOT NULL);
-CREATE INDEX chunks_document ON chunks (document_id);
-CREATE TABLE leftovers (source TEXT NOT NULL, payload TEXT NOT NULL);
-CREATE TABLE gaps (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
-CREATE TABLE resources (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
-CREATE TABLE articles (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
-CREATE TABLE arrays (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-"""
-
-
-@dataclass(frozen=True)
-class StoredDocument:
-    """A document's card, and its whole content as the ingest room wrote it."""
-
-    card: IndexedDocument
-    payload: str
-
-
-@dataclass(frozen=True)
-class Contents:
-    """Everything a generation holds, before it is written."""
-
-    embedder: str
-    dimensions: int
-    digest: str
-    """Hash of all that went in; equal contents need no new generation."""
-    documents: Sequence[StoredDocument]
-    chunks: Sequence[Chunk]
-    chunk_texts: Sequence[str]
-    """What is searched in lexically: the heading path, then the text."""
-    chunk_vectors: Vectors
-    sentence_chunks: NDArray[np.int32]
-    """For each sentence the number of its chunk."""
-    sentence_vectors: Vectors
-    gaps: Sequence[Gap]
-    resources: Sequence[Resource]
-    topics: Mapping[str, str]
-    """Any name of a topic, as letters and digits, to its id."""
-    articles: Sequence[Article]
-    ask_articles: NDArray[np.int32]
-    """For each asking variant the number of its article."""
-    ask_vectors: Vectors
-    ask_floor: float
-    """Cosine under which a question has nothing to do with any article."""
-    ask_bar: float
-    """Cosine from which on an article answers a question by itself."""
-    acronyms: Mapping[str, str]
-    leftovers: Sequence[tuple[str, str]]
-    """``(source, payload)``: what else the ingest room carries to its next run."""
-    standing: Mapping[str, Vectors] = field(default_factory=dict)
-    """Texts kept by hand that queries are made with, embedded as queries."""
 
 
 @dataclass(frozen=True)
@@ -153,53 +87,6 @@ class _Column:
     def where(self, admits: Callable[[str | None], bool]) -> NDArray[np.bool_]:
         """Which chunks have a value that is admitted."""
         return np.array([admits(value) for value in self.values], dtype=np.bool_)[self.numbers]
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence of a chunk with the part that tells its place and label."""
-
-    text: str
-    """What is said; an item of a metadata model is told in a sentence of ours."""
-    part: Part
-    quote: str
-    """Exact text of the source that carries it."""
-
-
-def chunk_sentences(chunk: Chunk) -> list[Sentence]:
-    """The sentences of a chunk that are indexed by themselves, in order."""
-    found: list[Sentence] = []
-    for part in chunk.parts:
-        if part.item is not None:
-            # The row, and the condition below it, where it has one.
-            row, *below = part.text.splitlines()
-            said = [line for line in below[:1] if line == part.item.condition]
-            found.append(Sentence(told(part.item), part, " ".join([row, *said])))
-            continue
-        found += [
-            Sentence(text, part, text)
-            for text in sentences(part.text)
-            if word_count(text) >= SENTENCE_WORDS
-        ]
-    return found
-
-
-_NO_CONDITION = ("", "na", "n/a", "n.a.", "none", "-", "–", "—")
-"""What the column of conditions says of an item that has none."""
-
-
-def told(item: DataItem) -> str:
-    """One item of a metadata model in words: what is asked of it, then what it is."""
-    place = f"{item.of_class}, {item.scope}" if item.scope else item.of_class
-    facts = [item.obligation, f"cardinality {item.cardinality}" if item.cardinality else ""]
-    said = [f"{item.name} ({place}): {', '.join(fact for fact in facts if fact)}"]
-    if item.definition:
-        said.append(item.definition)
-    if item.condition.lower() not in _NO_CONDITION:
-        said.append(f"Condition: {item.condition}")
-    if item.review == "for review":
-        said.append("Newly added, still for review")
-    return " ".join(f"{each.rstrip(' .')}." for each in said)
 
 
 class Store:
@@ -253,15 +140,7 @@ class Store:
         draft = self.generations / f".{name}.draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        _write_sqlite(draft / "index.sqlite", name, contents)
-        _write_chroma(draft / "chroma", contents, progress)
-        for kind, vectors in (
-            ("chunks", contents.chunk_vectors),
-            ("sentences", contents.sentence_vectors),
-        ):
-            rows = np.asarray(vectors, dtype=np.float32).reshape(-1, contents.dimensions)
-            np.save(draft / f"{kind}.npy", rows, allow_pickle=False)
-        _flush(draft)
+        write_generation(draft, name, contents, progress)
         draft.rename(self.generations / name)
         self.use(name)
 
@@ -324,7 +203,7 @@ class Generation:
             IndexMismatch: It was written by another version of this program.
         """
         self.directory = directory
-        file = directory / "index.sqlite"
+        file = directory / SQLITE
         if not file.is_file():
             raise NoIndex(f"{directory.name} is no index; build one with: python -m ingest run")
         self._database = sqlite3.connect(
@@ -362,15 +241,15 @@ class Generation:
         self._documents_read: dict[str, tuple[Chunk, ...]] = {}
         self.ask_articles: NDArray[np.int32] = self._array("ask_articles")
         self.articles = tuple(
-            _ARTICLE.validate_json(content)
+            ARTICLE.validate_json(content)
             for (content,) in self._rows("SELECT content FROM articles ORDER BY number")
         )
         self.gaps = tuple(
-            _GAP.validate_json(content)
+            GAP.validate_json(content)
             for (content,) in self._rows("SELECT content FROM gaps ORDER BY number")
         )
         self.resources = tuple(
-            _RESOURCE.validate_json(content)
+            RESOURCE.validate_json(content)
             for (content,) in self._rows("SELECT content FROM resources ORDER BY number")
         )
         self._topics: Mapping[str, str] = json.loads(meta["topics"])
@@ -380,9 +259,9 @@ class Generation:
             )
             for name in ("source", "kind", "country", "topic", "labels")
         }
-        if not (directory / "chroma").is_dir():
+        if not (directory / CHROMA).is_dir():
             raise ValueError("the vectors are gone")
-        self._chroma = _chroma(directory / "chroma")
+        self._chroma = open_chroma(directory / CHROMA)
         # Whoever still answers from it holds it; after the last one it goes by itself.
         self._release = weakref.finalize(self, _release, self._database, self._chroma)
         self._release.atexit = False
@@ -555,7 +434,7 @@ class Generation:
         known = self._chunks_read.get(number)
         if known is None:
             rows = self._rows("SELECT content FROM chunks WHERE number = ?", (int(number),))
-            known = _CHUNK.validate_json(rows[0][0])
+            known = CHUNK.validate_json(rows[0][0])
             if len(self._chunks_read) >= _CHUNKS_READ:
                 self._chunks_read.clear()
             self._chunks_read[number] = known
@@ -568,7 +447,7 @@ class Generation:
             rows = self._rows(
                 "SELECT content FROM chunks WHERE document_id = ? ORDER BY number", (document_id,)
             )
-            known = tuple(_CHUNK.validate_json(content) for (content,) in rows)
+            known = tuple(CHUNK.validate_json(content) for (content,) in rows)
             if len(self._documents_read) >= _DOCUMENTS_READ:
                 self._documents_read.clear()
             self._documents_read[document_id] = known
@@ -577,7 +456,7 @@ class Generation:
     def chunk_by_id(self, chunk_id: str) -> Chunk | None:
         """Return a chunk by its id, None where there is none."""
         rows = self._rows("SELECT content FROM chunks WHERE id = ?", (chunk_id,))
-        return _CHUNK.validate_json(rows[0][0]) if rows else None
+        return CHUNK.validate_json(rows[0][0]) if rows else None
 
     def chunk_number(self, chunk_id: str) -> int | None:
         """Return the number of a chunk, None where there is none."""
@@ -587,19 +466,19 @@ class Generation:
     def all_chunks(self) -> Iterator[Chunk]:
         """Every chunk, in order."""
         for (content,) in self._rows("SELECT content FROM chunks ORDER BY number"):
-            yield _CHUNK.validate_json(content)
+            yield CHUNK.validate_json(content)
 
     def documents(self) -> list[IndexedDocument]:
         """What is indexed."""
         return [
-            _CARD.validate_json(card)
+            CARD.validate_json(card)
             for (card,) in self._rows("SELECT card FROM documents ORDER BY ordinal")
         ]
 
     def document(self, document_id: str) -> IndexedDocument | None:
         """Return one document's card, None where there is none."""
         rows = self._rows("SELECT card FROM documents WHERE id = ?", (document_id,))
-        return _CARD.validate_json(rows[0][0]) if rows else None
+        return CARD.validate_json(rows[0][0]) if rows else None
 
     def payloads(self) -> list[tuple[str, str]]:
         """``(source, payload)`` of every document, for the next ingest."""
@@ -660,92 +539,9 @@ class Generation:
         )
 
 
-def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
-    cards = {stored.card.document_id: stored.card for stored in contents.documents}
-    arrays: dict[str, bytes] = {
-        "sentence_chunks": _dump(contents.sentence_chunks),
-        "ask_articles": _dump(contents.ask_articles),
-        "standing": _dump(np.array(list(contents.standing.values()), dtype=np.float32)),
-    }
-    for leg_name, tokenize in (("words", words), ("grams", four_grams)):
-        leg = LexicalLeg.build(contents.chunk_texts, tokenize)
-        arrays[f"{leg_name}.terms"] = "\n".join(leg.terms).encode()
-        for part in ("starts", "chunks", "weights", "idf"):
-            arrays[f"{leg_name}.{part}"] = _dump(getattr(leg, part))
-    meta = {
-        "format": str(INDEX_FORMAT),
-        "generation": name,
-        "built_at": _built_at(name),
-        "embedder": contents.embedder,
-        "dimensions": str(contents.dimensions),
-        "digest": contents.digest,
-        "documents": str(len(contents.documents)),
-        "chunks": str(len(contents.chunks)),
-        "ask_floor": repr(contents.ask_floor),
-        "ask_bar": repr(contents.ask_bar),
-        "acronyms": json.dumps(dict(contents.acronyms), ensure_ascii=False),
-        "standing": json.dumps(list(contents.standing), ensure_ascii=False),
-        "topics": json.dumps(dict(contents.topics), ensure_ascii=False),
-    }
-    with closing(sqlite3.connect(file)) as database, database:
-        database.executescript(_SCHEMA)
-        database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        database.executemany(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    stored.card.document_id,
-                    ordinal,
-                    stored.card.source,
-                    stored.card.path,
-                    _CARD.dump_json(stored.card).decode(),
-                    stored.payload,
-                )
-                for ordinal, stored in enumerate(contents.documents)
-            ],
-        )
-        database.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    number,
-                    chunk.chunk_id,
-                    chunk.document_id,
-                    chunk.source,
-                    chunk.kind,
-                    cards[chunk.document_id].country,
-                    cards[chunk.document_id].topic,
-                    " ".join(sorted({part.label for part in chunk.parts if part.label})),
-                    _CHUNK.dump_json(chunk).decode(),
-                )
-                for number, chunk in enumerate(contents.chunks)
-            ),
-        )
-        database.executemany(
-            "INSERT INTO gaps VALUES (?, ?)",
-            [(number, _GAP.dump_json(gap).decode()) for number, gap in enumerate(contents.gaps)],
-        )
-        database.executemany(
-            "INSERT INTO articles VALUES (?, ?)",
-            [
-                (number, _ARTICLE.dump_json(article).decode())
-                for number, article in enumerate(contents.articles)
-            ],
-        )
-        database.executemany(
-            "INSERT INTO resources VALUES (?, ?)",
-            [
-                (number, _RESOURCE.dump_json(resource).decode())
-                for number, resource in enumerate(contents.resources)
-            ],
-        )
-        database.executemany("INSERT INTO leftovers VALUES (?, ?)", contents.leftovers)
-        database.executemany("INSERT INTO arrays VALUES (?, ?)", arrays.items())
-
-
 def _release(database: sqlite3.Connection, chroma: Client) -> None:
     database.close()
-    with _OPENING:
+    with OPENING:
         chroma.close()
 
 
@@ -756,66 +552,3 @@ def _cosines(vectors: Vectors, vector: Vectors) -> Vectors:
     last of them, on a busy machine for longer than the sum takes (8 ms for 0.1).
     """
     return np.asarray(np.vecdot(vectors, vector), dtype=np.float32)
-
-
-def _flush(folder: Path) -> None:
-    """Have a folder on the disk, not in its cache, before anything points at it."""
-    for path in (*folder.rglob("*"), folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _built_at(name: str) -> str:
-    """The moment a generation's id begins with, in ISO 8601."""
-    stamp = name.split("-", 1)[0]
-    return f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}Z"
-
-
-def _dump(array: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _write_chroma(directory: Path, contents: Contents, progress: Callable[[int], None]) -> None:
-    client = _chroma(directory)
-    try:
-        for name, vectors in (
-            ("chunks", contents.chunk_vectors),
-            ("sentences", contents.sentence_vectors),
-            ("asks", contents.ask_vectors),
-        ):
-            collection = client.create_collection(
-                name,
-                # Our own vectors only: the built-in function would download a model.
-                embedding_function=None,
-                configuration={
-                    "hnsw": {
-                        "space": "cosine",
-                        "ef_construction": 200,
-                        "ef_search": 1000,
-                        "max_neighbors": 32,
-                    }
-                },
-            )
-            for start in range(0, len(vectors), _BATCH):
-                batch = vectors[start : start + _BATCH]
-                collection.add(
-                    ids=[str(number) for number in range(start, start + len(batch))],
-                    embeddings=batch,
-                )
-                progress(len(batch))
-    finally:
-        # It would keep every vector in memory for as long as the process lives.
-        with _OPENING:
-            client.close()
-
-
-def _chroma(directory: Path) -> Client:
-    settings = ChromaSettings(anonymized_telemetry=False, is_persistent=True)
-    # Two threads that open one folder at once meet a half-made client of Chroma's.
-    with _OPENING:
-        return cast(Client, chromadb.PersistentClient(path=str(directory), settings=settings))

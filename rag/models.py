@@ -432,6 +432,27 @@ class ArticleStatement:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """One way people ask."""
+
+    text: str
+    language: str
+    """ISO 639-1."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """An article in another language: the same statements, on the same evidence."""
+
+    language: str
+    """ISO 639-1."""
+    title: str
+    statements: tuple[str, ...]
+    """One for each of the article's, in their order."""
+    reviewed_by: str
+
+
+@dataclass(frozen=True)
 class Article:
     """A knowledge article: our own short answer and the ways people ask."""
 
@@ -442,12 +463,20 @@ class Article:
     kind: str
     """`answer`, `known_gap`, `navigation`, `contact` or `safety`."""
     intent: str
-    asks: tuple[str, ...]
+    asks: tuple[Ask, ...]
     statements: tuple[ArticleStatement, ...]
     checked: str
+    """The day on which its evidence was last compared with the source."""
     reviewed_by: str
+    """The role that signed it; empty until one has."""
     country: str | None = None
     see_also: tuple[str, ...] = ()
+    translations: tuple[Translation, ...] = ()
+
+    def asked_in(self, language: str) -> str | None:
+        """How people ask it in a language, else in the first one; None where nobody asks."""
+        own = (ask.text for ask in self.asks if ask.language == language)
+        return next(own, self.asks[0].text if self.asks else None)
 
 
 @dataclass(frozen=True)

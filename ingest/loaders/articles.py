@@ -2,29 +2,33 @@
 
 A statement is a paragraph that ends with the keys of its evidence,
 ``[^consent]``; the evidence stands in the front matter and holds on to the
-supporting sentence by its hash.
+supporting sentence by its hash. ``<id>.<language>.md`` beside an article says
+the same in another language, statement by statement, and names the text it was
+made from by its hash.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ingest.loaders.textfile import read_text_file, split_front_matter
-from ingest.models import Block, Document, Loaded, Problem, Section, fingerprint
+from ingest.models import Block, Document, Loaded, Problem, Section, Skipped, fingerprint
 from rag.errors import UnreadableDocument
-from rag.models import Article, ArticleStatement, Evidence
-from rag.text import fold
+from rag.models import Article, ArticleStatement, Ask, Evidence, Translation
+from rag.text import fold, pin
 
 ARTICLES = "articles"
 """The name of the source that all shipped articles belong to."""
 
 _MARKER = re.compile(r"\[\^([\w-]+)\]")
+_PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
 class _Strict(BaseModel):
@@ -60,6 +64,17 @@ class _Front(_Strict):
     checked: Annotated[str, BeforeValidator(_as_iso), Field(pattern=r"^\d{4}-\d\d-\d\d$")]
     reviewed_by: str = ""
     see_also: list[str] = []
+    draft: bool = False
+    """Still being written: checked, and not indexed."""
+
+
+class _TranslationFront(_Strict):
+    """The front matter of an article in another language."""
+
+    title: str
+    of: str
+    """What it was made from, see `body_pin`."""
+    reviewed_by: str = ""
 
 
 class LoadedArticles(Loaded):
@@ -71,27 +86,64 @@ class LoadedArticles(Loaded):
 
 
 def article_files(folder: Path) -> list[Path]:
-    """Every article below a folder, in a fixed order."""
-    return sorted(folder.rglob("*.md")) if folder.is_dir() else []
+    """Every article below a folder, in a fixed order; no translations."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.rglob("*.md") if "." not in path.stem)
+
+
+def translation_files(article: Path) -> list[Path]:
+    """The translations that lie beside an article, by language."""
+    return sorted(article.parent.glob(f"{article.stem}.*.md"))
 
 
 def load_articles(folder: Path) -> Iterator[LoadedArticles]:
-    """Read every article, one result a file."""
+    """Read every article with its translations, one result an article."""
     for path in article_files(folder):
         loaded = LoadedArticles()
         relative = f"{ARTICLES}/{path.relative_to(folder).as_posix()}"
         try:
-            article = read_article(read_text_file(path), path.stem, relative)
+            text = read_text_file(path)
+            article = read_article(text, path.stem, relative)
         except UnreadableDocument as error:
             loaded.problems.append(Problem(relative, str(error)))
-        else:
-            loaded.articles.append(article)
-            loaded.documents.append(_document(article))
+            yield loaded
+            continue
+        if is_draft(text):
+            loaded.skipped.append(Skipped(relative, "draft"))
+            yield loaded
+            continue
+        translations = []
+        for file in translation_files(path):
+            place = f"{ARTICLES}/{file.relative_to(folder).as_posix()}"
+            try:
+                translations.append(read_translation(read_text_file(file), file, text))
+            except UnreadableDocument as error:
+                loaded.problems.append(Problem(place, str(error)))
+        article = replace(article, translations=tuple(filter(None, translations)))
+        loaded.articles.append(article)
+        loaded.documents.append(_document(article))
         yield loaded
 
 
+def is_draft(text: str) -> bool:
+    """Whether the file of an article says that it is still being written."""
+    given, _ = split_front_matter(text)
+    return bool(given and given.get("draft"))
+
+
+def body_pin(text: str) -> str:
+    """The hash of an article's statements: what a translation was made from.
+
+    Args:
+        text: The whole file of the article.
+    """
+    _, body = split_front_matter(text)
+    return pin(body)
+
+
 def read_article(text: str, article_id: str, path: str) -> Article:
-    """Parse an article.
+    """Parse an article, without its translations.
 
     Args:
         text: The whole file.
@@ -101,20 +153,8 @@ def read_article(text: str, article_id: str, path: str) -> Article:
     Raises:
         UnreadableDocument: The file is no article; the message says why.
     """
-    given, body = split_front_matter(text)
-    if given is None:
-        raise UnreadableDocument("no front matter")
-    try:
-        front = _Front.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UnreadableDocument(f"{where}: {first['msg']}") from error
-    statements = tuple(
-        _statement(paragraph, front.evidence)
-        for paragraph in re.split(r"\n\s*\n", body)
-        if paragraph.strip()
-    )
+    front, body = _parsed(text, _Front)
+    statements = tuple(_statement(paragraph, front.evidence) for paragraph in _paragraphs(body))
     if not statements:
         raise UnreadableDocument("no statement")
     return Article(
@@ -124,13 +164,61 @@ def read_article(text: str, article_id: str, path: str) -> Article:
         title=front.title,
         kind=front.kind,
         intent=front.intent,
-        asks=tuple(dict.fromkeys(ask for asks in front.ask.values() for ask in asks)),
+        asks=tuple(Ask(ask, language) for language, asks in front.ask.items() for ask in asks),
         statements=statements,
         checked=front.checked,
         reviewed_by=front.reviewed_by,
         country=front.country,
         see_also=tuple(front.see_also),
     )
+
+
+def read_translation(text: str, file: Path, original: str) -> Translation | None:
+    """Parse an article in another language.
+
+    Args:
+        text: The whole file.
+        file: Where it is; its name ends with the language.
+        original: The whole file of the article.
+
+    Returns:
+        None where the article has been written anew since.
+
+    Raises:
+        UnreadableDocument: It does not say the same: other statements, or other evidence.
+    """
+    front, body = _parsed(text, _TranslationFront)
+    _, body_of_original = split_front_matter(original)
+    told, telling = _paragraphs(body), _paragraphs(body_of_original)
+    if front.of != body_pin(original):
+        return None
+    if [_MARKER.findall(each) for each in told] != [_MARKER.findall(each) for each in telling]:
+        raise UnreadableDocument("its statements do not rest on the evidence of the original's")
+    return Translation(
+        language=file.stem.rpartition(".")[2],
+        title=front.title,
+        statements=tuple(fold(_MARKER.sub("", paragraph)) for paragraph in told),
+        reviewed_by=front.reviewed_by,
+    )
+
+
+_Matter = TypeVar("_Matter", bound=_Strict)
+
+
+def _parsed(text: str, form: type[_Matter]) -> tuple[_Matter, str]:
+    given, body = split_front_matter(text)
+    if given is None:
+        raise UnreadableDocument("no front matter")
+    try:
+        return form.model_validate(given), body
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UnreadableDocument(f"{where}: {first['msg']}") from error
+
+
+def _paragraphs(body: str) -> list[str]:
+    return [paragraph for paragraph in _PARAGRAPHS.split(body) if paragraph.strip()]
 
 
 def _statement(paragraph: str, evidence: dict[str, _Evidence]) -> ArticleStatement:

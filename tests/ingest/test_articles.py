@@ -9,7 +9,7 @@ import pytest
 
 from ingest.loaders.articles import article_files, load_articles, read_article
 from rag.errors import UnreadableDocument
-from rag.models import Article
+from rag.models import Article, Ask
 from rag.text import pin
 
 Write = Callable[..., Path]
@@ -26,7 +26,6 @@ ask:
     - gauge how often
   pt:
     - Quando leio a régua?
-    - gauge how often
 evidence:
   dawn:
     source: atlas
@@ -77,8 +76,18 @@ def test_a_good_article_is_read_whole() -> None:
     )
 
 
-def test_the_ways_to_ask_of_all_languages_are_kept_once() -> None:
-    assert read().asks == ("When do I read the gauge?", "gauge how often", "Quando leio a régua?")
+def test_the_ways_to_ask_of_all_languages_are_kept_with_their_language() -> None:
+    assert read().asks == (
+        Ask("When do I read the gauge?", "en"),
+        Ask("gauge how often", "en"),
+        Ask("Quando leio a régua?", "pt"),
+    )
+
+
+def test_an_article_is_asked_in_a_language_else_in_its_first() -> None:
+    article = read()
+    assert article.asked_in("pt") == "Quando leio a régua?"
+    assert article.asked_in("fi") == "When do I read the gauge?"
 
 
 def test_a_statement_is_a_paragraph_without_its_markers() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ingest.chunker import CHUNK_WORDS, MERGE_WORDS, chunk_document, drop_equal
 from ingest.models import Block, Document, Section
-from rag.index import chunk_sentences, told
 from rag.models import Chunk, DataItem
+from rag.sentences import chunk_sentences, told
 from rag.text import sentences, word_count
 
 LABELS = st.sampled_from([None, None, "required", "recommended", "informational"])

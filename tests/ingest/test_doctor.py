@@ -35,7 +35,8 @@ from ingest.models import Loaded
 from ingest.readings import Readings
 from ingest.sources import ListedSource, Registry
 from ingest.sync import SyncLog
-from rag.index import Store, StoredDocument
+from rag.index import Store
+from rag.index_writer import StoredDocument
 from rag.models import Part, Record
 
 # The shelf lies beside the tests of the core.

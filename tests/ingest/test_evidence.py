@@ -10,7 +10,7 @@ import pytest
 from ingest.chunker import chunk_document, drop_equal
 from ingest.evidence import resolve_articles, summary_chunks
 from ingest.models import Block, Document, Section
-from rag.models import Article, ArticleStatement, Chunk, Evidence
+from rag.models import Article, ArticleStatement, Ask, Chunk, Evidence
 from rag.text import pin
 
 DAWN = "Read the gauge at dawn, every day."
@@ -52,7 +52,7 @@ def article(*statements: tuple[str, Sequence[Evidence]]) -> Article:
         title="When to read a gauge",
         kind="answer",
         intent="gauges",
-        asks=("When?",),
+        asks=(Ask("When?", "en"),),
         statements=tuple(ArticleStatement(text, tuple(held)) for text, held in statements),
         checked="2031-05-04",
         reviewed_by="",

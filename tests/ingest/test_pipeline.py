@@ -33,7 +33,8 @@ from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from ingest.sources import Registry, named_sources
 from rag.errors import IndexLocked, IndexMismatch, SourceUnavailable
-from rag.index import Generation, Store, chunk_sentences
+from rag.index import Generation, Store
+from rag.sentences import chunk_sentences
 from rag.text import pin
 
 Write = Callable[..., Path]

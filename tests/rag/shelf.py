@@ -15,11 +15,13 @@ from fakes import HashingEmbedder
 from rag.answerer import Answerer
 from rag.embedder import Embedder
 from rag.glossary import Glossary, load_neutral
-from rag.index import Contents, Generation, Store, StoredDocument, chunk_sentences
+from rag.index import Generation, Store
+from rag.index_writer import Contents, StoredDocument
 from rag.messages import Messages
 from rag.models import (
     Article,
     ArticleStatement,
+    Ask,
     Chunk,
     Evidence,
     Gap,
@@ -31,6 +33,7 @@ from rag.models import (
 from rag.query import Effort, QueryMaker
 from rag.reranker import Reranker
 from rag.retriever import Retriever, Weights
+from rag.sentences import chunk_sentences
 from rag.text import pin
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -81,7 +84,7 @@ def contents(shelf: Shelf, embedder: Embedder | None = None) -> Contents:
         for number, chunk in enumerate(shelf.chunks)
         for sentence in chunk_sentences(chunk)
     ]
-    asks = [(number, ask) for number, each in enumerate(shelf.articles) for ask in each.asks]
+    asks = [(number, ask.text) for number, each in enumerate(shelf.articles) for ask in each.asks]
     return Contents(
         embedder=model.name,
         dimensions=model.dimensions,
@@ -235,7 +238,7 @@ def article(
         title=name.replace("-", " ").capitalize(),
         kind="answer",
         intent=name,
-        asks=tuple(asks),
+        asks=tuple(Ask(text, "en") for text in asks),
         statements=tuple(ArticleStatement(text, each) for text, each in statements),
         checked="2026-10-01",
         reviewed_by="Aurora desk",

@@ -6,8 +6,9 @@ import pytest
 import shelf
 
 from rag.citations import Footnotes
-from rag.index import Generation, chunk_sentences
+from rag.index import Generation
 from rag.models import Citation
+from rag.sentences import chunk_sentences
 from rag.text import fold
 
 

@@ -16,10 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rag.index
+import rag.index_files
 from rag.embedder import Vectors
 from rag.errors import HelpdeskError, IndexMismatch, NoIndex
-from rag.index import KEPT, Generation, Store, chunk_sentences
+from rag.index import KEPT, Generation, Store
 from rag.models import Filters
+from rag.sentences import chunk_sentences
 
 
 def _small(word: str = "orchard") -> shelf.Shelf:
