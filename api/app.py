@@ -18,6 +18,7 @@ from api.live import LiveIndex
 from api.routes import answers, documents, health, resources
 from rag.errors import HelpdeskError
 from rag.models import Question
+from rag.usage import Usage
 
 STATIC = Path(__file__).parent / "static"
 
@@ -37,6 +38,7 @@ class Services:
     """What the routes call."""
 
     index: LiveIndex
+    usage: Usage
 
 
 def build_app(services: Services) -> FastAPI:

@@ -9,6 +9,7 @@ from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.index import Store
 from rag.settings import Settings, read_settings
+from rag.usage import USAGE, Usage
 from rag.wiring import build_answerer, build_embedder, open_index
 
 
@@ -20,4 +21,9 @@ def create_app() -> FastAPI:
     def build() -> Answerer:
         return build_answerer(settings, open_index(settings), embedder)
 
-    return build_app(Services(index=LiveIndex(Store(settings.data_dir), build)))
+    return build_app(
+        Services(
+            index=LiveIndex(Store(settings.data_dir), build),
+            usage=Usage(settings.data_dir / USAGE),
+        )
+    )

@@ -1,34 +1,28 @@
-"""Command line: ``python -m ingest run | status | doctor | watch | rollback | remove``."""
+"""Command line: ``python -m ingest run``, and what else is done with sources and articles."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, NoReturn
-from urllib.parse import quote
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ingest import pipeline
+from ingest import article_commands, pipeline
 from ingest.doctor import of_index
-from ingest.fetch.client import Client
 from ingest.fetch.fetcher import Fetcher
-from ingest.fetch.site import ROBOT
 from ingest.gather import Task
 from ingest.loaders.articles import ARTICLES
 from ingest.models import IngestReport
 from ingest.online import of_services
 from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
-from ingest.settings import IngestSettings
 from ingest.sources import Registry, listed_sources, named_sources
 from ingest.sync import SourceState, SyncLog
+from ingest.terminal import SHOWN, Bars, client_of, core_settings, fail, ingest_settings, show_list
 from ingest.watch import due as due_sources
 from ingest.watch import exit_on_signals, run_as_child
 from ingest.watch import watch as keep_watch
@@ -36,7 +30,7 @@ from rag.errors import HelpdeskError
 from rag.glossary import Glossary, load_neutral
 from rag.index import Store
 from rag.query import standing_texts
-from rag.settings import Settings, read_settings
+from rag.settings import Settings
 from rag.text import printable
 from rag.wiring import build_embedder
 
@@ -45,33 +39,7 @@ app = typer.Typer(
     help="Bring the index up to date with its sources.",
 )  # fmt: skip
 
-_AGENT = f"{ROBOT}/0.1"
-"""How the project names itself to those it asks."""
-_SHOWN = 20
-"""Lines of one kind in the report for people; ``--json`` has them all."""
-
-
-class _Bars:
-    """Progress bars on a terminal, a line a step elsewhere."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-
-    @contextmanager
-    def step(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        if not self._console.is_terminal:
-            print(f"{name} ({total})" if total else name, file=sys.stderr)
-            yield lambda _: None
-            return
-        columns = (
-            TextColumn("{task.description:30}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self._console) as bars:
-            task = bars.add_task(name, total=total or None)
-            yield lambda count: bars.advance(task, count)
+app.add_typer(article_commands.app, name="articles")
 
 
 @app.command()
@@ -100,10 +68,10 @@ def run(
 ) -> None:
     """Read the sources and build a new generation of the index."""
     if base_url and not base_url.startswith(("https://", "http://")):
-        _fail("--base-url must begin with https:// or http://", code=2)
+        fail("--base-url must begin with https:// or http://", code=2)
     if due and source:
-        _fail("--due and --source exclude one another", code=2)
-    settings, own = _settings(), _own_settings()
+        fail("--due and --source exclude one another", code=2)
+    settings, own = core_settings(), ingest_settings()
     try:
         registry = Registry.load(settings.corpus_dir)
         if due:
@@ -114,7 +82,7 @@ def run(
         else:
             named = listed_sources(registry.sources, registry)
     except HelpdeskError as error:
-        _fail(str(error))
+        fail(str(error))
     task = Task(named.sources, named.unavailable, accept=accept, anew=not source)
     report = _run(settings, task, registry, articles=articles)
     _show(report, as_json=as_json)
@@ -125,7 +93,7 @@ def run(
 def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) -> IngestReport:
     try:
         memory = Memory.of(settings.data_dir)
-        own = _own_settings().fetch
+        own = ingest_settings().fetch
         glossary = Glossary.load(settings.corpus_dir)
         knowledge = Knowledge(
             articles=settings.corpus_dir / "articles" if articles else None,
@@ -134,37 +102,26 @@ def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) 
             vocabulary=Vocabulary.load(settings.corpus_dir),
             order=tuple(registry.sources),
         )
-        with _client(settings) as client:
+        with client_of(settings) as client:
             return pipeline.run(
                 task,
                 fetch=Fetcher(client, memory.downloads, zenodo=own.zenodo, github=own.github),
                 knowledge=knowledge,
                 memory=memory,
                 embedder=build_embedder(settings),
-                progress=_Bars(),
+                progress=Bars(),
             )
     except HelpdeskError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{settings.data_dir}: {error.strerror or error}")
+        fail(f"{settings.data_dir}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001 - the door: databases have errors of their own
-        _fail(f"{settings.data_dir}: {type(error).__name__}: {error}")
+        fail(f"{settings.data_dir}: {type(error).__name__}: {error}")
 
 
 def _states(settings: Settings) -> dict[str, SourceState]:
     log = SyncLog(settings.data_dir / "sync.json")
     return log.states(Store(settings.data_dir).current())
-
-
-def _client(settings: Settings) -> Client:
-    own = _own_settings().fetch
-    # A header takes no other letters.
-    contact = quote(own.contact or settings.answer.contact, safe="@:/?&=#+,;%~")
-    return Client(
-        f"{_AGENT} (+{contact})",
-        allowed_hosts=own.hosts,
-        pause_s=own.pause_s,
-    )
 
 
 def _show(report: IngestReport, *, as_json: bool) -> None:
@@ -182,23 +139,14 @@ def _show(report: IngestReport, *, as_json: bool) -> None:
     )
     print(f"generation: {report.generation}")
     for fate in ("added", "changed", "removed"):
-        _list(f"{fate}:", getattr(report, fate))
-    _list("skipped:", [f"{each.path}: {each.reason}" for each in report.skipped])
-    _list("stale, kept as they were:", report.stale)
-    for problem in report.problems[:_SHOWN]:
+        show_list(f"{fate}:", getattr(report, fate))
+    show_list("skipped:", [f"{each.path}: {each.reason}" for each in report.skipped])
+    show_list("stale, kept as they were:", report.stale)
+    for problem in report.problems[:SHOWN]:
         print(printable(f"ingest: {problem.path}: {problem.problem}"), file=sys.stderr)
-    if len(report.problems) > _SHOWN:
-        more = len(report.problems) - _SHOWN
+    if len(report.problems) > SHOWN:
+        more = len(report.problems) - SHOWN
         print(f"ingest: ... and {more} more problems (--json shows all)", file=sys.stderr)
-
-
-def _list(heading: str, lines: Sequence[str]) -> None:
-    if lines:
-        print(heading)
-    for line in lines[:_SHOWN]:
-        print(f"  {printable(line)}")
-    if len(lines) > _SHOWN:
-        print(f"  ... and {len(lines) - _SHOWN} more (--json shows all)")
 
 
 @app.command()
@@ -206,11 +154,11 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what is indexed, how old it is, and which pages are still empty."""
-    settings = _settings()
+    settings = core_settings()
     try:
         generation = Store(settings.data_dir).open()
     except HelpdeskError as error:
-        _fail(str(error))
+        fail(str(error))
     documents = generation.documents()
     states = _states(settings)
     sources: dict[str, int] = {}
@@ -218,11 +166,7 @@ def status(
         sources[document.source] = sources.get(document.source, 0) + 1
     empty = [gap for gap in generation.gaps if gap.kind == "page"]
     countries = [gap.country for gap in generation.gaps if gap.kind == "country_page"]
-    stale = [
-        article.article_id
-        for article in generation.articles
-        if any(each.stale for statement in article.statements for each in statement.evidence)
-    ]
+    stale = [article.article_id for article in generation.articles if article.stale]
     if as_json:
         print(
             json.dumps(
@@ -285,16 +229,16 @@ def doctor(
     ] = False,
 ) -> None:
     """Check the index, and with --online what is assumed of the services it comes from."""
-    settings = _settings()
+    settings = core_settings()
     try:
         found = list(of_index(settings.data_dir, build_embedder(settings).name))
         registry = Registry.load(settings.corpus_dir)
     except HelpdeskError as error:
-        _fail(str(error))
+        fail(str(error))
     if online:
-        own = _own_settings().fetch
+        own = ingest_settings().fetch
         found += of_services(
-            lambda: _client(settings),
+            lambda: client_of(settings),
             registry,
             settings.data_dir,
             zenodo=own.zenodo,
@@ -309,12 +253,12 @@ def doctor(
 @app.command()
 def watch() -> None:
     """Bring every listed source up to date when it is due, until stopped."""
-    settings = _settings()
+    settings = core_settings()
     exit_on_signals()
     try:
         known = Registry.load(settings.corpus_dir)
     except HelpdeskError as error:
-        _fail(str(error))
+        fail(str(error))
     print(f"watching {len(known.sources)} sources", flush=True)
 
     def plan(now: datetime) -> tuple[list[str], datetime]:
@@ -353,61 +297,40 @@ def _note_failure(settings: Settings, names: Sequence[str], problem: str) -> Non
 @app.command()
 def rollback() -> None:
     """Go back to the generation before the current one, until a source is read again."""
-    settings = _settings()
+    settings = core_settings()
     store = Store(settings.data_dir)
     try:
         with store.locked():
             current = store.current()
             earlier = [name for name in store.names() if current and name < current]
             if not earlier:
-                _fail("there is no earlier generation")
+                fail("there is no earlier generation")
             store.use(earlier[-1])
             SyncLog(settings.data_dir / "sync.json").follow(earlier[-1])
     except HelpdeskError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{settings.data_dir}: {error.strerror or error}")
+        fail(f"{settings.data_dir}: {error.strerror or error}")
     print(f"generation: {earlier[-1]}")
 
 
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in status.")]) -> None:
     """Take the documents of a source out of the index."""
-    settings = _settings()
+    settings = core_settings()
     try:
         known = {document.source for document in Store(settings.data_dir).open().documents()}
         registry = Registry.load(settings.corpus_dir)
     except HelpdeskError as error:
-        _fail(str(error))
+        fail(str(error))
     known |= _states(settings).keys()
     if name == ARTICLES:
-        _fail(
-            "the shipped articles are part of every index; leave them out with: run --no-articles"
-        )
+        fail("the shipped articles are part of every index; leave them out with: run --no-articles")
     if name not in known:
-        _fail(f"no source named {name!r} is indexed; there are: {', '.join(sorted(known))}")
+        fail(f"no source named {name!r} is indexed; there are: {', '.join(sorted(known))}")
     _show(_run(settings, Task(removed=frozenset({name})), registry, articles=True), as_json=False)
     if name in registry.sources:
         print(f"{name} is listed in sources.yaml: the next run without --source reads it again")
-
-
-def _settings() -> Settings:
-    try:
-        return read_settings(Settings)
-    except HelpdeskError as error:
-        _fail(str(error), code=2)
-
-
-def _own_settings() -> IngestSettings:
-    try:
-        return read_settings(IngestSettings)
-    except HelpdeskError as error:
-        _fail(str(error), code=2)
-
-
-def _fail(message: str, code: int = 1) -> NoReturn:
-    print(printable(f"ingest: {message}", 1_000), file=sys.stderr)
-    raise typer.Exit(code)
 
 
 if __name__ == "__main__":

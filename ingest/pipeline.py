@@ -39,6 +39,7 @@ from ingest.models import Document, DocumentCounts, IngestReport
 from ingest.readings import Readings
 from ingest.register import Vocabulary, build_register
 from ingest.sync import SyncLog
+from rag.articles import centred, centres
 from rag.embedder import Embedder, Vectors
 from rag.index import Store
 from rag.index_files import INDEX_FORMAT
@@ -58,6 +59,8 @@ _STAMP = "%Y%m%dT%H%M%S%fZ"
 _FLOOR_QUANTILE = 0.25
 _BAR_QUANTILE = 0.9
 _ARTICLES_TO_MEASURE = 5
+_ROWS = 1000
+"""Asking variants that are compared with all others at once."""
 _FEW_ARTICLES = (0.87, 0.93)
 """Bars where there are too few articles to measure; those of the default model."""
 
@@ -249,16 +252,18 @@ def _contents(
     chunks += summary_chunks(articles)
     texts = [searched_text(chunk) for chunk in chunks]
     sentence_texts, sentence_chunks = _sentences(chunks)
-    asks = [(number, ask.text) for number, article in enumerate(articles) for ask in article.asks]
-    ask_texts = [ask for _, ask in asks]
+    asks = [(number, ask) for number, article in enumerate(articles) for ask in article.asks]
     total = len(texts) + len(sentence_texts) + len(asks) + len(knowledge.standing)
     with progress.step("Embedding", total) as count:
         chunk_vectors = cache.passages(texts, embedder, count)
         sentence_vectors = cache.passages(sentence_texts, embedder, count)
         # Questions are matched with questions, so both sides are queries.
-        ask_vectors = cache.queries(ask_texts, embedder, count)
+        ask_vectors = cache.queries([ask.text for _, ask in asks], embedder, count)
         standing = cache.queries(knowledge.standing, embedder, count)
     ask_articles = np.array([number for number, _ in asks], dtype=np.int32)
+    languages = [ask.language for _, ask in asks]
+    common = centres(ask_vectors, languages)
+    ask_vectors = centred(ask_vectors, languages, common)
     floor, bar = _ask_bars(ask_vectors, ask_articles)
     per_document: dict[str, int] = {}
     for chunk in chunks:
@@ -281,6 +286,7 @@ def _contents(
         ask_vectors=ask_vectors,
         ask_floor=floor,
         ask_bar=bar,
+        ask_centres=common,
         acronyms={**acronyms_of(document.text for document in sourced), **knowledge.acronyms},
         standing=dict(zip(knowledge.standing, standing, strict=True)),
         leftovers=[
@@ -299,10 +305,13 @@ def _ask_bars(vectors: Vectors, owners: NDArray[np.int32]) -> tuple[float, float
     """
     if len(set(owners.tolist())) < _ARTICLES_TO_MEASURE:
         return _FEW_ARTICLES
-    cosines = vectors @ vectors.T
-    cosines[owners[:, None] == owners[None, :]] = -1.0
-    nearest = cosines.max(axis=1)
-    floor, bar = np.quantile(nearest, [_FLOOR_QUANTILE, _BAR_QUANTILE])
+    nearest = []
+    for start in range(0, len(vectors), _ROWS):
+        rows = slice(start, start + _ROWS)
+        cosines = vectors[rows] @ vectors.T
+        cosines[owners[rows, None] == owners[None, :]] = -1.0
+        nearest.append(cosines.max(axis=1))
+    floor, bar = np.quantile(np.concatenate(nearest), [_FLOOR_QUANTILE, _BAR_QUANTILE])
     return float(floor), float(bar)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rag import refusals
+from rag.articles import Match, certainty
 from rag.citations import Footnotes
 from rag.countries import country_name
 from rag.index import Generation
@@ -26,11 +27,12 @@ from rag.models import (
     NextStep,
     Passage,
     Question,
+    Reason,
     Statement,
 )
 from rag.query import Query
 from rag.refusals import Refusal
-from rag.retriever import Match, Retriever
+from rag.retriever import Retriever
 from rag.sentences import Sentence, chunk_sentences
 from rag.text import letters_digits, word_count
 
@@ -50,8 +52,10 @@ _BEHIND = 0.01
 _FOOTNOTE = re.compile(r"\s?\[\d{1,3}\]")
 _ITEM_MARK = re.compile(r"^[-–•*]\s+")
 """What begins an item of a list, and says nothing outside it."""
-_MARGIN = 0.02
-"""How much nearer the best article must be than the next one to answer."""
+_SURE, _DECLINED, _LIKELY = 0.8, 0.7, 0.6
+"""How sure it must be that an article fits: to answer, to say no, to say that it may answer."""
+_DECLINING = {"known_gap": "known_gap", "safety": "unsafe"}
+"""Kinds of articles that are a no, and the text that opens it."""
 _WEAK_BELOW = 1.0
 _WEAK_BELOW_FOREIGN = 0.85
 """In other languages only names and loan words reach the lexical side; without
@@ -72,12 +76,19 @@ class _Found:
     query: Query
     passages: list[Passage]
     match: Match | None
-    margin: float
+    certainty: float
+    """How sure it is that the best article answers."""
+
+    @property
+    def left_out(self) -> bool:
+        """Whether it may well be something that the documents leave out."""
+        kind = self.match.article.kind if self.match else ""
+        return self.certainty >= _LIKELY and kind in _DECLINING
 
     @property
     def best(self) -> float:
-        """The best score; a reranker may have put another passage first."""
-        return max((passage.score for passage in self.passages), default=0.0)
+        """How near the nearest is; it need not be the first."""
+        return max((passage.near for passage in self.passages), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -153,10 +164,9 @@ class Answerer:
         )
         if refusal:
             return self._refuse(refusal, spoken, started, retrieved)
-        unlimited = question.filters == Filters()
-        if found.match and unlimited and self._answers(found):
-            answer = self._from_article(found.match.article, question, spoken)
-            if answer.statements:
+        if found.match and found.certainty >= _LIKELY:
+            answer = self._from_match(found.match.article, found.certainty, question, spoken)
+            if answer:
                 return self._timed(answer, started, retrieved)
         if found.passages and not self._nothing(found, language):
             answer = self._from_passages(found, language, spoken)
@@ -166,20 +176,15 @@ class Answerer:
 
     def _find(self, question: Question) -> _Found:
         query = self._retriever.query(question)
-        passages = self._retriever.passages(query, _FOUND, question.filters)
         # An article answers what is asked now: a follow-up that leans on earlier
         # turns matches none, a new question must not be bent by them.
-        matches = self._retriever.articles(query)
-        margin = matches[0].score - matches[1].score if len(matches) > 1 else 1.0
-        return _Found(query, passages, matches[0] if matches else None, margin)
-
-    def _answers(self, found: _Found) -> bool:
-        """Whether the best article is near enough to answer by itself."""
-        match = found.match
-        if match is None:
-            return False
-        bar = self.generation.ask_bar
-        return match.score >= bar and (found.margin >= _MARGIN or match.score >= (1 + bar) / 2)
+        brought = self._retriever.find(query, _FOUND, question.filters)
+        sure = 0.0
+        # An article knows no limits.
+        if question.filters == Filters():
+            floor, bar = self.generation.ask_floor, self.generation.ask_bar
+            sure = certainty(brought.matches, brought.rank, floor, bar)
+        return _Found(query, brought.passages, next(iter(brought.matches), None), sure)
 
     def _nothing(self, found: _Found, language: str) -> bool:
         """Whether even the best passage has nothing to do with the question.
@@ -192,6 +197,48 @@ class Answerer:
         near = found.match.score >= self.generation.ask_floor
         share = 1.0 if language == "en" else _FOREIGN
         return not near and found.best < _NOTHING_BELOW * share
+
+    def _from_match(
+        self, article: Article, sure: float, question: Question, language: str
+    ) -> Answer | None:
+        """What an article that answers, or may answer, has to say; None where it has nothing."""
+        answer = self._from_article(article, question, language)
+        if not answer.statements:
+            return None
+        if article.kind in _DECLINING:
+            # Where it is only likely, passages may yet tell what is asked.
+            return self._declined(article, answer, language) if sure >= _DECLINED else None
+        return answer if sure >= _SURE else self._hedged(answer, language)
+
+    def _hedged(self, answer: Answer, language: str) -> Answer:
+        """The same, not sure that it is what was asked."""
+        text = self._messages.say(language, "weak_contact", email=self._contact)
+        return replace(
+            answer,
+            text=f"{self._messages.say(language, 'weak')} {answer.text}",
+            strength="weak",
+            next_step=NextStep("contact", text, email=self._contact),
+        )
+
+    def _declined(self, article: Article, answer: Answer, language: str) -> Answer:
+        """Say what a known gap or a rule of safety says; it is a no, with its reasons."""
+        reason: Reason = "unsafe" if article.kind == "safety" else "no_evidence"
+        said = [each.text for each in answer.statements]
+        message = self._messages.say(language, _DECLINING[article.kind])
+        return replace(
+            answer,
+            status="abstained",
+            text=" ".join([message, *said]),
+            statements=(),
+            citations=(),
+            reason=reason,
+            next_step=NextStep(
+                "contact",
+                self._messages.say(language, f"{reason}_next", email=self._contact),
+                url=answer.citations[0].url,
+                email=self._contact,
+            ),
+        )
 
     def _from_article(self, article: Article, question: Question, language: str) -> Answer:
         """Say what an article says, in the asker's language where it has been translated."""
@@ -227,6 +274,7 @@ class Answerer:
             best.chunk.kind == "article"
             or found.best < bar
             or (language == "en" and self._spoken_of(found) < _SPOKEN_OF)
+            or found.left_out
         )
         text = _joined(statements)
         if weak:

@@ -227,8 +227,9 @@ class Generation:
         )
         self.ask_floor = float(meta["ask_floor"])
         self.ask_bar = float(meta["ask_bar"])
+        self.ask_centres: Mapping[str, Vectors] = self._named("ask_centres", meta)
         self.acronyms: Mapping[str, str] = json.loads(meta["acronyms"])
-        self.standing: Mapping[str, Vectors] = self._standing(meta)
+        self.standing: Mapping[str, Vectors] = self._named("standing", meta)
         self.words = self._leg("words")
         self.grams = self._leg("grams")
         self.sentence_chunks: NDArray[np.int32] = self._array("sentence_chunks")
@@ -463,6 +464,10 @@ class Generation:
         rows = self._rows("SELECT number FROM chunks WHERE id = ?", (chunk_id,))
         return int(rows[0][0]) if rows else None
 
+    def chunk_numbers(self) -> dict[str, int]:
+        """The number of every chunk, by its id."""
+        return dict(self._rows("SELECT id, number FROM chunks"))
+
     def all_chunks(self) -> Iterator[Chunk]:
         """Every chunk, in order."""
         for (content,) in self._rows("SELECT content FROM chunks ORDER BY number"):
@@ -522,9 +527,10 @@ class Generation:
             raise ValueError(f"{name} has lost vectors")
         return vectors
 
-    def _standing(self, meta: Mapping[str, str]) -> dict[str, Vectors]:
-        texts = json.loads(meta.get("standing", "[]"))
-        return dict(zip(texts, self._array("standing"), strict=True)) if texts else {}
+    def _named(self, name: str, meta: Mapping[str, str]) -> dict[str, Vectors]:
+        """Vectors by what they are of."""
+        names = json.loads(meta[name])
+        return dict(zip(names, self._array(name), strict=True)) if names else {}
 
     def _leg(self, name: str) -> LexicalLeg:
         (row,) = self._rows("SELECT value FROM arrays WHERE name = ?", (f"{name}.terms",))

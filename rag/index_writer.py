@@ -91,6 +91,8 @@ class Contents:
     acronyms: Mapping[str, str]
     leftovers: Sequence[tuple[str, str]]
     """``(source, payload)``: what else the ingest room carries to its next run."""
+    ask_centres: Mapping[str, Vectors] = field(default_factory=dict)
+    """What the asking variants of each language have in common, see `rag.articles`."""
     standing: Mapping[str, Vectors] = field(default_factory=dict)
     """Texts kept by hand that queries are made with, embedded as queries."""
 
@@ -124,6 +126,7 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
     arrays: dict[str, bytes] = {
         "sentence_chunks": _dump(contents.sentence_chunks),
         "ask_articles": _dump(contents.ask_articles),
+        "ask_centres": _dump(np.array(list(contents.ask_centres.values()), dtype=np.float32)),
         "standing": _dump(np.array(list(contents.standing.values()), dtype=np.float32)),
     }
     for leg_name, tokenize in (("words", words), ("grams", four_grams)):
@@ -143,6 +146,7 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         "ask_floor": repr(contents.ask_floor),
         "ask_bar": repr(contents.ask_bar),
         "acronyms": json.dumps(dict(contents.acronyms), ensure_ascii=False),
+        "ask_centres": json.dumps(list(contents.ask_centres)),
         "standing": json.dumps(list(contents.standing), ensure_ascii=False),
         "topics": json.dumps(dict(contents.topics), ensure_ascii=False),
     }

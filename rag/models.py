@@ -221,7 +221,10 @@ class Passage:
     rank: int
     """1-based."""
     score: float
-    """Fused score; comparable within one index and embedder only."""
+    """Fused score, by which it ranks; comparable within one index and embedder only."""
+    near: float = 0.0
+    """The score without what a named country and articles add: how near the passage
+    itself is to the question."""
     also: tuple[Chunk, ...] = ()
     """Other places that say the same."""
     parent: Parent | None = None
@@ -472,6 +475,11 @@ class Article:
     country: str | None = None
     see_also: tuple[str, ...] = ()
     translations: tuple[Translation, ...] = ()
+
+    @property
+    def stale(self) -> bool:
+        """Whether a sentence it rests on is no longer on its page."""
+        return any(each.stale for said in self.statements for each in said.evidence)
 
     def asked_in(self, language: str) -> str | None:
         """How people ask it in a language, else in the first one; None where nobody asks."""

@@ -1,10 +1,10 @@
 """Query to ranked passages.
 
 Four scores are added up: BM25 over words, BM25 over character 4-grams, the
-chunk's own vector, and the best sentence in the chunk; a country that the
-question names adds to what is filed under it, and a list of questions loses
-something, as it answers none. Weights and form were measured on real
-documents (docs/evaluation.md).
+chunk's own vector, and the best sentence in the chunk. A country that the
+question names adds to what is filed under it, articles near the question add
+to what they rest on, and a list of questions loses something, as it answers
+none. Weights and form were measured on real documents (docs/evaluation.md).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.articles import Articles, Match
 from rag.embedder import Vectors
 from rag.index import Generation
-from rag.models import Article, Filters, IndexedDocument, Passage, Question
+from rag.models import Filters, IndexedDocument, Passage, Question
 from rag.ordering import collapsed, newer_first
 from rag.parents import parent_of
 from rag.query import Query, QueryMaker
@@ -27,7 +28,12 @@ from rag.reranker import Reranker
 RERANKED = 30
 """Passages that a reranker reads."""
 _COUNTRY = 4
-"""The row of the country among the scores."""
+_ARTICLE = 6
+"""The rows of the country and the articles among the scores."""
+_TOLD = [_COUNTRY, _ARTICLE]
+"""Rows that tell where a passage stands, not how near it is to the question."""
+_NEAR = 40
+"""Articles that may speak for a passage."""
 _SPARE = 10
 """Passages looked at beyond those asked for, as some fall together."""
 
@@ -44,6 +50,8 @@ class Weights:
     """For a chunk filed under a country that is named."""
     navigation: float = 0.05
     """What a list of questions loses."""
+    article: float = 1.0
+    """For a chunk that articles near the question rest on."""
 
     @property
     def values(self) -> NDArray[np.float32]:
@@ -52,12 +60,16 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Match:
-    """An article and how near its best asking variant is to the question."""
+class Findings:
+    """What a query brings."""
 
-    article: Article
-    score: float
-    """Cosine of the question and the variant."""
+    passages: list[Passage]
+    """Best first."""
+    matches: list[Match]
+    """Articles near the question, best first."""
+    rank: int | None
+    """At which rank the passages alone, without articles, bring the first that the best
+    article rests on; None where there is none."""
 
 
 class Retriever:
@@ -82,6 +94,7 @@ class Retriever:
         self._maker = maker
         self.weights = weights
         self._reranker = reranker
+        self._articles = Articles(generation)
 
     def search(self, question: Question, count: int) -> list[Passage]:
         """Return the best passages, best first, each with the section it stands in."""
@@ -93,24 +106,41 @@ class Retriever:
         return self._maker.make(question)
 
     def passages(self, query: Query, count: int, filters: Filters | None = None) -> list[Passage]:
-        """Return the best passages of a query, best first.
+        """Return the best passages of a query, at most `count`, best first."""
+        return self.find(query, count, filters).passages
 
-        The reranker, where there is one, orders the best 30; of passages on the same
-        subject the newer precedes the older; those that say the same are one.
+    def find(self, query: Query, count: int, filters: Filters | None = None) -> Findings:
+        """Find passages, and articles whose ways of asking are near the question.
 
-        Returns:
-            At most `count`. A score is that of the fusion without what a named
-            country adds: it tells how near a passage is, not where it stands.
+        The reranker, where there is one, orders the best 30 passages; of those on
+        the same subject the newer precedes the older; those that say the same are one.
+
+        Args:
+            query: What is searched with.
+            count: How many passages at most.
+            filters: What passages are limited to.
         """
         allowed = self.generation.allowed(filters or Filters())
-        legs = self.legs(query, allowed)
+        matches = self.articles(query, _NEAR)
+        legs = self._legs(query, allowed, matches)
         scores = _only(self.weights.values @ legs, allowed)
-        near = scores - self.weights.country * legs[_COUNTRY]
+        near = scores - self.weights.values[_TOLD] @ legs[_TOLD]
+        rank = self._articles.rank(matches[0], near) if matches else None
+        return Findings(self._ranking(query, scores, near, count), matches, rank)
+
+    def _ranking(
+        self, query: Query, scores: NDArray[np.float32], near: NDArray[np.float32], count: int
+    ) -> list[Passage]:
         looked_at = max(count + _SPARE, RERANKED if self._reranker else 0)
         while True:
             best = [number for number in _best(scores, looked_at) if np.isfinite(scores[number])]
             found = [
-                Passage(self.generation.chunk(int(number)), rank, float(near[number]))
+                Passage(
+                    chunk=self.generation.chunk(int(number)),
+                    rank=rank,
+                    score=float(scores[number]),
+                    near=float(near[number]),
+                )
                 for rank, number in enumerate(best, start=1)
             ]
             found = collapsed(newer_first(self._reranked(query, found), self._documents))
@@ -129,14 +159,7 @@ class Retriever:
 
     def articles(self, query: Query, count: int = 5) -> list[Match]:
         """Return the articles whose asking variants are nearest, best first."""
-        numbers, cosines = self.generation.nearest("asks", query.asked, count * 8)
-        best: dict[int, float] = {}
-        for number, cosine in zip(numbers, cosines, strict=True):
-            best.setdefault(int(self.generation.ask_articles[number]), float(cosine))
-        return [
-            Match(self.generation.articles[article], score)
-            for article, score in list(best.items())[:count]
-        ]
+        return self._articles.matches(query, count)
 
     def legs(self, query: Query, allowed: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Every score of every chunk, before they are weighed.
@@ -147,8 +170,13 @@ class Retriever:
                 the others get no sentence looked at.
 
         Returns:
-            Shape ``(6, chunks)``, the rows in the order of `Weights`, navigation below 0.
+            Shape ``(7, chunks)``, the rows in the order of `Weights`, navigation below 0.
         """
+        return self._legs(query, allowed, self.articles(query, _NEAR))
+
+    def _legs(
+        self, query: Query, allowed: NDArray[np.bool_] | None, matches: Sequence[Match]
+    ) -> NDArray[np.float32]:
         generation, weights = self.generation, self.weights.values
         cosines = generation.chunk_cosines(query.vector)
         named = generation.allowed(Filters(countries=query.countries))
@@ -159,6 +187,7 @@ class Retriever:
         if query.countries and named is not None:
             legs[_COUNTRY] = named
         legs[5] = -self._navigation
+        legs[_ARTICLE] = self._articles.support(matches)
         ranking = weights @ legs
         best = generation.best_sentences(query.vector, _only(ranking, allowed))
         # What holds no sentence is judged as a whole.

@@ -40,6 +40,9 @@ class RetrievalSettings(_Section):
     sentence_weight: Share = Field(0.3, description="weight of the chunk's best sentence")
     country_weight: Share = Field(0.3, description="weight of being filed under a named country")
     navigation_weight: Share = Field(0.05, description="what a list of questions loses")
+    article_weight: Share = Field(
+        1.0, description="weight of being what knowledge articles near the question rest on"
+    )
     acronym_weight: Share = Field(0.5, description="weight of an acronym's long form in the query")
     glossary_weight: Share = Field(
         0.4, description="weight of the documents' term for what somebody calls otherwise"

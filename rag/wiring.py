@@ -54,6 +54,7 @@ def build_retriever(settings: Settings, generation: Generation, embedder: Embedd
         sentence=chosen.sentence_weight,
         country=chosen.country_weight,
         navigation=chosen.navigation_weight,
+        article=chosen.article_weight,
     )
     countries_in("")  # read now: a broken file is told at the start
     return Retriever(generation, maker, weights, load_reranker(settings.reranker.model))

@@ -18,6 +18,7 @@ from api.schemas import (
     Text,
 )
 from rag.models import Filters, Question
+from rag.usage import Usage
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 
@@ -33,7 +34,10 @@ def answer(question: QuestionIn, request: Request) -> AnswerOut:
     answerer = _index(request).answerer()
     named = question.filters.topics if question.filters else []
     topics = tuple(answerer.generation.topic(name) for name in named)
-    return AnswerOut.of(answerer.answer(question.to_question(topics)), answerer.generation.info)
+    answer = answerer.answer(question.to_question(topics))
+    usage: Usage = request.app.state.services.usage
+    usage.count(answer)
+    return AnswerOut.of(answer, answerer.generation.info)
 
 
 @router.get("/search")

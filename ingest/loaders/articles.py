@@ -59,7 +59,9 @@ class _Front(_Strict):
     country: str | None = None
     label: str | None = None
     topics: list[str] = []
-    ask: dict[str, list[str]]
+    ask: dict[
+        Annotated[str, Field(pattern=r"^[a-z]{2}$")], list[Annotated[str, Field(min_length=2)]]
+    ]
     evidence: dict[str, _Evidence]
     checked: Annotated[str, BeforeValidator(_as_iso), Field(pattern=r"^\d{4}-\d\d-\d\d$")]
     reviewed_by: str = ""

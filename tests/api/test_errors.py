@@ -20,6 +20,7 @@ from api.live import LiveIndex
 from rag import errors
 from rag.answerer import Answerer
 from rag.index import Store
+from rag.usage import USAGE, Usage
 
 TYPED = "zwiebelkuchen"
 JSON = {"Content-Type": "application/json"}
@@ -268,7 +269,8 @@ def _failing(store: Store, error: Exception) -> TestClient:
         answerer.__class__ = Failing
         return answerer
 
-    app = build_app(Services(index=LiveIndex(store, build)))
+    usage = Usage(store.directory / USAGE)
+    app = build_app(Services(index=LiveIndex(store, build), usage=usage))
     return TestClient(app, raise_server_exceptions=False)
 
 

@@ -273,7 +273,7 @@ def test_where_only_articles_are_indexed_a_summary_is_a_weak_answer(tmp_path: Pa
     answer = answerer.answer(Question("What does it cost per cohort, storage?"))
     assert (answer.status, answer.strength) == ("answered", "strong")
     assert answer.article is not None
-    answer = answerer.answer(Question("What fee does storage cost, for one cohort?"))
+    answer = answerer.answer(Question("Are two hundred euros the fee that covers it?"))
     assert (answer.status, answer.strength) == ("answered", "weak")
     assert answer.text.startswith("I am not sure")
     assert [citation.kind for citation in answer.citations] == ["summary"]

@@ -274,18 +274,21 @@ def test_a_named_country_lifts_what_is_filed_under_it(tmp_path: Path) -> None:
     ]
     opened = shelf.written(tmp_path, shelf.shelved(*pages)).open()
 
-    def scores(question: Question, country: float) -> dict[str, float]:
+    def found(question: Question, country: float) -> dict[str, Passage]:
         retriever = shelf.retriever_over(opened, weights=Weights(country=country))
-        return {each.chunk.path: each.score for each in retriever.search(question, 10)}
+        return {each.chunk.path: each for each in retriever.search(question, 10)}
 
     for question in (
         Question("Which desk answers in Estonia?"),
         Question("Which desk answers in my country?", country="EE"),
     ):
-        with_it, without = scores(question, 2), scores(question, 0)
+        with_it, without = found(question, 2), found(question, 0)
         assert next(iter(with_it)) == "EE.md"
+        gained = with_it["EE.md"].score - without["EE.md"].score
+        assert gained == pytest.approx(2, abs=1e-5)
         # It tells where a passage stands, and not how near it is to the question.
-        assert with_it == pytest.approx(without, abs=1e-5)
+        near = [{path: each.near for path, each in both.items()} for both in (with_it, without)]
+        assert near[0] == pytest.approx(near[1], abs=1e-5)
 
 
 def test_a_list_of_questions_ranks_behind_the_page_that_answers(

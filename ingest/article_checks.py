@@ -1,0 +1,350 @@
+"""Whether the knowledge articles still say what their sources say, and say it in our words.
+
+Everything is told by machine: that the pinned sentence is on its page, that a
+statement claims no figure, name, date or label that its evidence does not
+hold, that no sentence was copied, and that links lead somewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ingest.evidence import Library, Pinned
+from ingest.loaders.articles import (
+    article_files,
+    body_pin,
+    is_draft,
+    read_article,
+    read_translation,
+    translation_files,
+)
+from ingest.loaders.textfile import read_text_file
+from ingest.models import Document
+from rag.errors import UnreadableDocument
+from rag.models import LABELS, Article, ArticleStatement, Evidence, Resource
+from rag.text import letters_digits
+
+COMMON_RUN = 12
+"""Words in a row that an article may share with a source; more was copied."""
+FEWEST_ASKS = 6
+"""Ways people ask, below which an article is hardly found."""
+
+FindingKind = Literal[
+    "stale", "unsupported", "copied", "asked twice", "few asks", "dead link", "wrong label",
+    "unknown article", "translation", "draft", "unreadable",
+]  # fmt: skip
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_TOKEN = re.compile(r"(?:[^\s()\[\]\"“”„«»,;:!?/]|(?<=\d),(?=\d))+[:!?]?")
+_SENTENCE_END = re.compile(r"[.!?:]$")
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_POSSESSIVE = re.compile(r"['’]s$|['’]$")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about an article that a person has to look at."""
+
+    path: str
+    """Of the article's file, below the folder of articles."""
+    kind: FindingKind
+    said: str
+    """One line."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All articles as they were read, and what was wrong with their files."""
+
+    articles: tuple[Article, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the sources hold and the articles rest on."""
+
+    articles: int
+    asks: int
+    asks_by_language: dict[str, int]
+    kinds: dict[str, int]
+    statements: int
+    evidence: int
+    held: int
+    """Pins found on their page; the rest is stale, or its page is not at hand."""
+    unread: int
+    """Pins whose page is not at hand."""
+    translations: dict[str, int]
+    """Articles in each other language."""
+    pages_without: tuple[str, ...]
+    """Paths of documents with text that no article rests on."""
+    resources_without: tuple[str, ...]
+    """Titles of labelled resources that no article names."""
+
+
+def read_shelf(folder: Path) -> Shelf:
+    """Read every article and translation of a folder, drafts included."""
+    articles: list[Article] = []
+    findings: list[Finding] = []
+    first: dict[str, str] = {}
+    for file in article_files(folder):
+        path = file.relative_to(folder).as_posix()
+        if file.stem in first:
+            findings.append(Finding(path, "unreadable", f"its id is taken by {first[file.stem]}"))
+        first.setdefault(file.stem, path)
+        try:
+            text = read_text_file(file)
+            articles.append(read_article(text, file.stem, path))
+        except UnreadableDocument as error:
+            findings.append(Finding(path, "unreadable", str(error)))
+            continue
+        if is_draft(text):
+            findings.append(Finding(path, "draft", "still being written, and not indexed"))
+        findings += _translations(file, text, articles[-1], folder)
+    return Shelf(tuple(articles), tuple(findings))
+
+
+def check(shelf: Shelf, documents: Sequence[Document]) -> list[Finding]:
+    """Check articles against the documents at hand.
+
+    Evidence whose page is not at hand cannot be judged, and yields nothing.
+
+    Args:
+        shelf: What was read.
+        documents: Read from the sources, or as the index holds them; may be none.
+
+    Returns:
+        What is wrong, in the order of the articles; empty where all is well.
+    """
+    library = Library(documents)
+    runs = _runs(documents)
+    known = {article.article_id for article in shelf.articles}
+    owners = _askers(shelf.articles)
+    findings = list(shelf.findings)
+    for article in shelf.articles:
+        said = [
+            *_asks(article, owners),
+            *_seen(article, known),
+            *(found for each in article.statements for found in _statement(each, library)),
+            *_copied(article, runs),
+        ]
+        findings += [Finding(article.path, kind, line) for kind, line in dict.fromkeys(said)]
+    return findings
+
+
+def coverage(
+    shelf: Shelf, documents: Sequence[Document], resources: Iterable[Resource]
+) -> Coverage:
+    """Say what articles there are, and what of the sources none of them rests on.
+
+    Args:
+        shelf: What was read.
+        documents: The documents at hand.
+        resources: What the documents link or label.
+    """
+    library = Library(documents)
+    evidence = [
+        each for article in shelf.articles for said in article.statements for each in said.evidence
+    ]
+    places = [library.place_of(each) for each in evidence]
+    rested = set(places)
+    pinned = [
+        letters_digits(library.pins(place)[each.pin].text)
+        for each, place in zip(evidence, places, strict=True)
+        if place is not None and each.pin in library.pins(place)
+    ]
+    said = [letters_digits(each.text) for one in shelf.articles for each in one.statements]
+    told = " ".join([*said, *pinned])
+    return Coverage(
+        articles=len(shelf.articles),
+        asks=sum(len(article.asks) for article in shelf.articles),
+        asks_by_language=dict(
+            Counter(ask.language for each in shelf.articles for ask in each.asks).most_common()
+        ),
+        kinds=dict(Counter(article.kind for article in shelf.articles).most_common()),
+        statements=sum(len(article.statements) for article in shelf.articles),
+        evidence=len(evidence),
+        held=len(pinned),
+        unread=places.count(None),
+        translations=dict(
+            Counter(
+                each.language for article in shelf.articles for each in article.translations
+            ).most_common()
+        ),
+        pages_without=tuple(
+            document.path
+            for place, document in library.documents.items()
+            if document.sections and not document.placeholder and place not in rested
+        ),
+        resources_without=tuple(
+            each.title
+            for each in resources
+            if each.labels and letters_digits(each.title) not in told
+        ),
+    )
+
+
+def _translations(file: Path, text: str, article: Article, folder: Path) -> Iterator[Finding]:
+    for each in translation_files(file):
+        path = each.relative_to(folder).as_posix()
+        try:
+            read = read_translation(read_text_file(each), each, text)
+        except UnreadableDocument as error:
+            yield Finding(path, "translation", str(error))
+            continue
+        if read is None:
+            made = body_pin(text)
+            yield Finding(path, "translation", f"the article has changed since; it is now {made}")
+            continue
+        for original, told in zip(article.statements, read.statements, strict=True):
+            wanted, given = _kept(original.text), _kept(told)
+            if wanted != given:
+                differing = ", ".join(sorted((wanted - given) | (given - wanted)))
+                yield Finding(path, "translation", f"it differs in {differing}: {told[:60]!r}")
+
+
+def _kept(text: str) -> Counter[str]:
+    """What every translation has as it is: mail addresses and figures."""
+    addresses = re.findall(r"\S+@\S+\w", text)
+    return Counter([*addresses, *_DIGITS.findall(text)])
+
+
+_Said = tuple[FindingKind, str]
+
+
+def _askers(articles: Iterable[Article]) -> dict[str, list[str]]:
+    """Each way people ask, by its letters, with the articles that list it."""
+    owners: dict[str, list[str]] = {}
+    for article in articles:
+        for ask in article.asks:
+            owners.setdefault(letters_digits(ask.text), []).append(article.article_id)
+    return owners
+
+
+def _asks(article: Article, owners: dict[str, list[str]]) -> Iterator[_Said]:
+    if len(article.asks) < FEWEST_ASKS:
+        yield "few asks", f"{len(article.asks)} ways of asking, {FEWEST_ASKS} are wanted"
+    for ask in article.asks:
+        listed = owners[letters_digits(ask.text)]
+        if len(listed) > 1:
+            others = [owner for owner in listed if owner != article.article_id]
+            where = f"also in {others[0]}" if others else "twice here"
+            yield "asked twice", f"{ask.text!r} stands {where}"
+
+
+def _seen(article: Article, known: set[str]) -> Iterator[_Said]:
+    for each in article.see_also:
+        if each not in known or each == article.article_id:
+            yield "unknown article", f"see_also names {each!r}"
+
+
+def _statement(statement: ArticleStatement, library: Library) -> Iterator[_Said]:
+    """What is wrong with one statement and its evidence."""
+    pinned: list[tuple[Document, Pinned]] = []
+    for evidence in statement.evidence:
+        place = library.place_of(evidence)
+        if place is None:
+            continue
+        document = library.documents[place]
+        found = library.pins(place).get(evidence.pin)
+        if found is None:
+            where = " > ".join((evidence.title, *evidence.section))
+            yield "stale", f"its sentence is no longer on {where}: {statement.text[:80]!r}"
+            continue
+        pinned.append((document, found))
+        if not _resolves(evidence, document):
+            yield "dead link", f"{evidence.url} leads nowhere on the page"
+        if evidence.label != found.label:
+            given, said = evidence.label or "no label", found.label or "no label"
+            yield "wrong label", f"evidence {evidence.pin} gives {given}, the source {said}"
+    # With some of it out of sight nothing can be said about the whole.
+    if len(pinned) == len(statement.evidence):
+        for claim in _unsupported(statement.text, pinned):
+            yield "unsupported", f"{claim!r} is not in the evidence of {statement.text[:60]!r}"
+
+
+def _resolves(evidence: Evidence, document: Document) -> bool:
+    """Whether the address of some evidence leads to a place of its document."""
+    if evidence.url is None:
+        return True
+    fragment = evidence.url.partition("#")[2]
+    if not fragment:
+        return True
+    if fragment.startswith("page="):
+        return any(f"page={section.page}" == fragment for section in document.sections)
+    return any(section.anchor == fragment for section in document.sections)
+
+
+def _unsupported(text: str, pinned: Sequence[tuple[Document, Pinned]]) -> Iterator[str]:
+    """Figures, names and labels of a statement that its evidence does not hold."""
+    shown = []
+    for document, each in pinned:
+        heading = each.section.heading if each.section else ()
+        label = each.label or ""
+        # The name of the source is one that everything in it may be called by.
+        shown += [each.text, document.source, document.title, *heading, label]
+    evidence = " \n ".join(shown)
+    figures = {figure.rstrip(".,") for figure in _DIGITS.findall(evidence)}
+    letters = letters_digits(evidence)
+    for claim in claims(text):
+        if _DIGITS.fullmatch(claim):
+            if claim not in figures:
+                yield claim
+        elif letters_digits(claim) not in letters:
+            yield claim
+
+
+def claims(text: str) -> list[str]:
+    """Figures, names and labels that a statement gives, each once.
+
+    A name is a word with a capital letter that does not begin a sentence, or
+    one of several capitals wherever it stands; dates are figures and names of
+    months; mail addresses are names.
+    """
+    found: list[str] = []
+    begins = True
+    for token in _TOKEN.findall(text):
+        word = _POSSESSIVE.sub("", token.strip(".…'’‘-–—"))
+        capitals = sum(letter.isupper() for letter in word)
+        # A label that begins a sentence is as much of a claim.
+        named = "@" in word or (capitals and (not begins or word.lower() in LABELS))
+        if _DIGITS.fullmatch(word) or capitals > 1 or named:
+            found.append(word)
+        else:
+            found += _DIGITS.findall(word)
+        begins = bool(_SENTENCE_END.search(token))
+    return list(dict.fromkeys(found))
+
+
+def _runs(documents: Iterable[Document]) -> set[tuple[str, ...]]:
+    """Every run of words of the sources that is longer than an article may share."""
+    length = COMMON_RUN + 1
+    runs: set[tuple[str, ...]] = set()
+    for document in documents:
+        for section in document.sections:
+            # A paragraph that is copied whole runs on over its sentences.
+            words = _words(section.text)
+            runs.update(tuple(words[at : at + length]) for at in range(len(words) - length + 1))
+    return runs
+
+
+def _copied(article: Article, runs: set[tuple[str, ...]]) -> Iterator[_Said]:
+    length = COMMON_RUN + 1
+    for text in (article.title, *(statement.text for statement in article.statements)):
+        words = _words(text)
+        for at in range(len(words) - length + 1):
+            if tuple(words[at : at + length]) in runs:
+                yield (
+                    "copied",
+                    f"{length} words as the source has them: {' '.join(words[at : at + 6])!r}...",
+                )
+                break
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]

@@ -1,0 +1,218 @@
+"""``python -m ingest articles check | new | report``: the knowledge articles and their keeping."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from ingest.article_checks import Coverage, Finding, check, coverage, read_shelf
+from ingest.article_drafts import draft, file_name, material
+from ingest.fetch.fetcher import Fetcher
+from ingest.gather import Before, Task, gather, previous
+from ingest.loaders.articles import article_files
+from ingest.models import Document, Problem
+from ingest.pipeline import Memory
+from ingest.register import Vocabulary, build_register
+from ingest.sources import Registry, named_sources
+from ingest.terminal import Bars, client_of, core_settings, fail, ingest_settings, show_list
+from rag.errors import HelpdeskError
+from rag.index import Store
+from rag.language import detect_language
+from rag.models import Question
+from rag.settings import Settings
+from rag.text import printable
+from rag.usage import USAGE, Usage
+from rag.wiring import build_embedder, build_retriever, open_index
+
+app = typer.Typer(
+    no_args_is_help=True, help="Check, draft and look after the knowledge articles."
+)  # fmt: skip
+
+ARTICLES_FOLDER = "articles"
+_DRAFTS = "drafts"
+"""Folder of drafts that are near no other article."""
+
+
+@app.command("check")
+def check_articles(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Check against this source, read now, instead of the index. May be repeated."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Tell whether every article still says what its sources say, in our own words."""
+    settings = core_settings()
+    shelf = read_shelf(settings.corpus_dir / ARTICLES_FOLDER)
+    if not shelf.articles and not shelf.findings:
+        fail(f"there are no articles in {settings.corpus_dir / ARTICLES_FOLDER}")
+    try:
+        documents, problems = (
+            _read_now(source, settings) if source else (_indexed(settings), [])
+        )  # fmt: skip
+        vocabulary = Vocabulary.load(settings.corpus_dir)
+    except HelpdeskError as error:
+        fail(str(error))
+    for problem in problems:
+        typer.echo(printable(f"ingest: {problem.path}: {problem.problem}"), err=True)
+    findings = check(shelf, documents)
+    resources = build_register(documents, vocabulary)
+    covered = coverage(shelf, documents, resources)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "findings": [asdict(each) for each in findings],
+                    "coverage": asdict(covered),
+                    "problems": [asdict(each) for each in problems],
+                },
+                ensure_ascii=False,
+            )
+        )
+    else:
+        _show_check(findings, covered)
+    if findings or problems:
+        raise typer.Exit(1)
+
+
+def _indexed(settings: Settings) -> list[Document]:
+    """The documents of the index; none where there is no index."""
+    store = Store(settings.data_dir)
+    if store.current() is None:
+        return []
+    return [each for each in previous(store, None).every if each.kind != "article"]
+
+
+def _read_now(names: Sequence[str], settings: Settings) -> tuple[list[Document], list[Problem]]:
+    """Read sources as a run would, and keep nothing of it."""
+    own = ingest_settings().fetch
+    registry = Registry.load(settings.corpus_dir)
+    named = named_sources(names, registry, None, own.zenodo)
+    with TemporaryDirectory(prefix="articles-") as folder, client_of(settings) as client:
+        memory = Memory.of(Path(folder))
+        found = gather(
+            Task(named.sources, named.unavailable),
+            Before(),
+            articles=None,
+            order=tuple(registry.sources),
+            fetch=Fetcher(client, memory.downloads, zenodo=own.zenodo, github=own.github),
+            readings=memory.readings,
+            progress=Bars(),
+        )
+    return found.documents, found.problems
+
+
+def _show_check(findings: Sequence[Finding], covered: Coverage) -> None:
+    for each in findings:
+        typer.echo(printable(f"{each.kind:14} {each.path}: {each.said}"), err=True)
+    others = covered.asks - covered.asks_by_language.get("en", 0)
+    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in covered.kinds.items())
+    languages = len(covered.asks_by_language)
+    print(f"articles: {covered.articles} ({kinds})")
+    print(f"ways of asking: {covered.asks}, {others} not English, in {languages} languages")
+    print(
+        f"statements: {covered.statements}; evidence: {covered.held} of {covered.evidence}"
+        f" sentences found, {covered.unread} on pages that are not at hand"
+    )
+    print(f"translations: {sum(covered.translations.values())}")
+    show_list("pages that no article rests on:", covered.pages_without)
+    show_list("labelled resources that no article names:", covered.resources_without)
+    print(f"findings: {len(findings)}")
+
+
+@app.command("new")
+def new_article(
+    question: Annotated[str, typer.Argument(help="As people ask it.")],
+) -> None:
+    """Draft an article from the passages that a search finds for a question."""
+    settings = core_settings()
+    if not any(letter.isalnum() for letter in question):
+        fail("the question is empty", code=2)
+    folder = settings.corpus_dir / ARTICLES_FOLDER
+    try:
+        generation = open_index(settings)
+        retriever = build_retriever(settings, generation, build_embedder(settings))
+    except HelpdeskError as error:
+        fail(str(error))
+    query = retriever.query(Question(question))
+    matches = retriever.articles(query, 1)
+    near = [each for each in matches if each.score >= generation.ask_floor]
+    found = material(generation, query, retriever.passages(query, 10))
+    if not found:
+        fail("nothing indexed has to do with it; there is nothing to begin with")
+    topic = Path(near[0].article.path).parts[-2] if near else _DRAFTS
+    name = file_name(question)
+    taken = {file.stem for file in article_files(folder)}
+    if name in taken:
+        fail(f"there is an article named {name} already")
+    file = folder / topic / f"{name}.md"
+    text = draft(
+        question,
+        detect_language(question),
+        near[0].article.intent if near else "about",
+        found,
+        datetime.now(UTC).date(),
+    )
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as draft_file:
+            draft_file.write(text)
+    except OSError as error:
+        fail(f"{file}: {error.strerror or error}")
+    print(f"draft: {file}")
+    print("Say each statement in your own words, most important first; add ways people ask;")
+    print("take `draft: true` out; then: python -m ingest articles check")
+    for each in near:
+        print(f"Near it: {each.article.article_id} ({each.article.title}), at {each.score:.2f}.")
+
+
+@app.command("report")
+def report(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Say which articles are stale, which nobody needed, and where one is missing."""
+    settings = core_settings()
+    try:
+        generation = open_index(settings)
+    except HelpdeskError as error:
+        fail(str(error))
+    since, counts = Usage(settings.data_dir / USAGE).read()
+    stale = sorted(each.article_id for each in generation.articles if each.stale)
+    answered = {each.subject: each.count for each in counts if each.outcome == "article"}
+    unused = sorted(
+        each.article_id for each in generation.articles if each.article_id not in answered
+    )
+    missing = [each for each in counts if each.outcome not in ("article", "strong")]
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "since": since,
+                    "stale": stale,
+                    "unused": unused,
+                    "used": answered,
+                    "missing": [asdict(each) for each in missing],
+                },
+                ensure_ascii=False,
+            )
+        )
+        return
+    show_list(f"stale: {len(stale)}", stale)
+    if since is None:
+        print("nothing has been asked yet")
+        return
+    print(f"answers counted since {since}: {sum(each.count for each in counts)}")
+    show_list(f"articles that answered nothing: {len(unused)}", unused)
+    show_list(
+        "asked, and not answered well (kind, document that came nearest):",
+        [f"{each.count} x {each.outcome}, {each.subject or 'none'}" for each in missing],
+    )

@@ -1,0 +1,89 @@
+"""How often which article answers, and where answers are missing: counts by day, no words.
+
+What a person typed is never kept. What is counted is the kind of answer and
+the article, or else the document that came nearest; enough to tell which
+articles nobody needs and where the next one is wanted.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rag.models import Answer
+
+USAGE = "usage.sqlite"
+"""Its name in the data directory."""
+
+_LOG = logging.getLogger(__name__)
+_WAIT_S = 2.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    day TEXT NOT NULL, outcome TEXT NOT NULL, subject TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (day, outcome, subject)) WITHOUT ROWID
+"""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How often something happened since counting began."""
+
+    outcome: str
+    """``article``, ``strong`` or ``weak`` (from passages), else the reason of an abstention."""
+    subject: str
+    """Id of the article, else of the first document cited; empty where none was."""
+    count: int
+
+
+class Usage:
+    """Counts in one small SQLite file."""
+
+    def __init__(self, file: Path):
+        """Name the file; it is made with the first count."""
+        self._file = file
+
+    def count(self, answer: Answer, day: date | None = None) -> None:
+        """Count an answer; a visitor's answer does not wait for a disk that fails.
+
+        Args:
+            answer: What was said.
+            day: When, in UTC; today by default.
+        """
+        outcome, subject = _told(answer)
+        on = (day or datetime.now(UTC).date()).isoformat()
+        try:
+            with closing(sqlite3.connect(self._file, timeout=_WAIT_S)) as database, database:
+                database.execute("PRAGMA synchronous = OFF")
+                database.execute(_SCHEMA)
+                database.execute(
+                    "INSERT INTO answers VALUES (?, ?, ?, 1)"
+                    " ON CONFLICT DO UPDATE SET count = count + 1",
+                    (on, outcome, subject),
+                )
+        except sqlite3.Error as error:
+            _LOG.warning("usage is not counted: %s", error)
+
+    def read(self) -> tuple[str | None, list[Counted]]:
+        """The first day that was counted, None for none, and all counts, the largest first."""
+        if not self._file.is_file():
+            return None, []
+        with closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True)) as own:
+            (since,) = own.execute("SELECT min(day) FROM answers").fetchone()
+            rows = own.execute(
+                "SELECT outcome, subject, sum(count) FROM answers GROUP BY outcome, subject"
+                " ORDER BY 3 DESC, 1, 2"
+            ).fetchall()
+        return since, [Counted(*row) for row in rows]
+
+
+def _told(answer: Answer) -> tuple[str, str]:
+    if answer.article is not None:
+        return "article", answer.article.id
+    cited = answer.citations[0].document_id if answer.citations else ""
+    if answer.status == "abstained":
+        return answer.reason or "no_evidence", cited
+    return answer.strength, cited
