@@ -105,7 +105,9 @@ def without(folder: Path, copy: Path, left_out: Iterable[str]) -> None:
         text = file.read_text(encoding="utf-8")
         match = _FRONT.match(text)
         assert match is not None  # noqa: S101 - it has asks
-        front = yaml.safe_load(match[1]) | {"ask": {key: each for key, each in kept.items() if each}}
+        front = yaml.safe_load(match[1]) | {
+            "ask": {key: each for key, each in kept.items() if each}
+        }
         written = yaml.safe_dump(front, allow_unicode=True, sort_keys=False)
         file.write_text(f"---\n{written}---\n{text[match.end() :]}", encoding="utf-8")
 
@@ -122,9 +124,7 @@ def main(
     """List every way of asking that resembles a judged question."""
     corpus = read_settings(Settings).corpus_dir
     files = sorted((corpus / "articles").rglob("*.md"))
-    asks = [
-        (file.stem, ask) for file in files for listed in _asks(file).values() for ask in listed
-    ]
+    asks = [(file.stem, ask) for file in files for listed in _asks(file).values() for ask in listed]
     judged = [
         (each.id, text)
         for each in read_questions(questions)
@@ -133,12 +133,12 @@ def main(
     found = overlaps(asks, judged)
     for each in [] if quiet else found:
         how = f"{RUN} words in a row" if each.run else f"{SHARE:.0%} of its words"
-        print(f"{each.article}: {each.ask!r} shares {how} with {each.question_id}")
+        typer.echo(f"{each.article}: {each.ask!r} shares {how} with {each.question_id}")
     asked = len({each.question_id for each in found})
-    print(f"{len(found)} of {len(asks)} ways of asking resemble {asked} questions")
+    typer.echo(f"{len(found)} of {len(asks)} ways of asking resemble {asked} questions")
     if copy is not None:
         without(corpus, copy, (each.ask for each in found))
-        print(f"without them: HELPDESK_CORPUS_DIR={copy}")
+        typer.echo(f"without them: HELPDESK_CORPUS_DIR={copy}")
 
 
 if __name__ == "__main__":

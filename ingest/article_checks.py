@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +26,7 @@ from ingest.loaders.articles import (
 from ingest.loaders.textfile import read_text_file
 from ingest.models import Document
 from rag.errors import UnreadableDocument
-from rag.models import LABELS, Article, ArticleStatement, Evidence, Resource
+from rag.models import LABELS, Article, ArticleStatement, Evidence, Resource, Translation
 from rag.text import letters_digits
 
 COMMON_RUN = 12
@@ -99,13 +99,15 @@ def read_shelf(folder: Path) -> Shelf:
         first.setdefault(file.stem, path)
         try:
             text = read_text_file(file)
-            articles.append(read_article(text, file.stem, path))
+            article = read_article(text, file.stem, path)
         except UnreadableDocument as error:
             findings.append(Finding(path, "unreadable", str(error)))
             continue
         if is_draft(text):
             findings.append(Finding(path, "draft", "still being written, and not indexed"))
-        findings += _translations(file, text, articles[-1], folder)
+        translations, told = _translations(file, text, article, folder)
+        articles.append(replace(article, translations=translations))
+        findings += told
     return Shelf(tuple(articles), tuple(findings))
 
 
@@ -189,23 +191,31 @@ def coverage(
     )
 
 
-def _translations(file: Path, text: str, article: Article, folder: Path) -> Iterator[Finding]:
+def _translations(
+    file: Path, text: str, article: Article, folder: Path
+) -> tuple[tuple[Translation, ...], list[Finding]]:
+    """The translations of an article, and what is wrong with them."""
+    found: list[Translation] = []
+    findings: list[Finding] = []
     for each in translation_files(file):
         path = each.relative_to(folder).as_posix()
         try:
             read = read_translation(read_text_file(each), each, text)
         except UnreadableDocument as error:
-            yield Finding(path, "translation", str(error))
+            findings.append(Finding(path, "translation", str(error)))
             continue
         if read is None:
-            made = body_pin(text)
-            yield Finding(path, "translation", f"the article has changed since; it is now {made}")
+            line = f"the article has changed since; it is now {body_pin(text)}"
+            findings.append(Finding(path, "translation", line))
             continue
+        found.append(read)
         for original, told in zip(article.statements, read.statements, strict=True):
             wanted, given = _kept(original.text), _kept(told)
             if wanted != given:
                 differing = ", ".join(sorted((wanted - given) | (given - wanted)))
-                yield Finding(path, "translation", f"it differs in {differing}: {told[:60]!r}")
+                line = f"it differs in {differing}: {told[:60]!r}"
+                findings.append(Finding(path, "translation", line))
+    return tuple(found), findings
 
 
 def _kept(text: str) -> Counter[str]:

@@ -209,7 +209,7 @@ def test_a_question_in_a_language_that_nobody_has_asked_in_finds_its_article(
         assert best.article.article_id == "a1"
 
 
-def test_an_article_with_more_variants_than_are_looked_at_leaves_room_for_the_others(
+def test_an_article_that_is_asked_in_many_ways_takes_nobody_elses_place(
     tmp_path: Path,
 ) -> None:
     """An article answers once, in however many ways it is asked."""

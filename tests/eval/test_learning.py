@@ -1,0 +1,275 @@
+"""Learning from the ways people ask, judged on articles left out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import HashingEmbedder
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "rag"))
+
+import shelf
+
+from eval import learning
+from eval.learning import Asked, Pair, Reader
+from rag.index import Store
+from rag.models import Article, ArticleStatement, Ask, Evidence
+
+ARTICLES, VARIANTS, DIMENSIONS = 50, 6, 16
+
+
+def asked(telling: int, noise: float = 1.0) -> Asked:
+    """Variants that only some dimensions tell apart; all others hold noise."""
+    random = np.random.default_rng(7)
+    owners = np.repeat(np.arange(ARTICLES), VARIANTS)
+    means = random.normal(size=(ARTICLES, DIMENSIONS))
+    means[:, telling:] = 0
+    vectors = means[owners] + random.normal(size=(len(owners), DIMENSIONS)) * np.where(
+        np.arange(DIMENSIONS) < telling, 0.3, noise
+    )
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Asked(
+        texts=tuple(f"question {row} about {owner}" for row, owner in enumerate(owners)),
+        languages=np.array(["en", "en", "de"] * (len(owners) // 3)),
+        owners=owners,
+        vectors=vectors.astype(np.float32),
+        said=tuple(f"said of {number}" for number in range(ARTICLES)),
+        akin=np.eye(ARTICLES, dtype=np.bool_),
+    )
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few articles are learned fast."""
+    monkeypatch.setattr(learning, "_RATE", 1e-2)
+    monkeypatch.setattr(learning, "_STEPS", 40)
+    monkeypatch.setattr(learning, "_SHARPNESSES", (0.1,))
+
+
+def all_gains(given: Asked, learned: learning.Scores) -> tuple[learning.Gain, ...]:
+    every = np.arange(len(given.texts))
+    return learning.gains(given, learning.shipped_scores(given), learned, every)
+
+
+def test_a_head_wins_on_articles_left_out_where_a_matrix_tells_articles_apart() -> None:
+    given = asked(telling=6)
+    found = all_gains(given, learning.head_scores(given, seed=1))
+    assert [gain.measure for gain in found] == ["P@1", "MRR", "P@1 lenient"]
+    assert learning.wins(found)
+    assert found[0].learned > found[0].shipped + 0.1
+
+
+def test_nothing_is_won_where_no_matrix_tells_more() -> None:
+    given = asked(telling=0)
+    assert not learning.wins(all_gains(given, learning.head_scores(given, seed=1)))
+
+
+def test_the_same_seed_learns_the_same() -> None:
+    given = asked(telling=6)
+    some = np.arange(30)
+    one, again, other = (learning.learn_head(given, some, seed) for seed in (1, 1, 2))
+    assert np.array_equal(one.numbers, again.numbers)
+    assert np.array_equal(one.scales, again.scales)
+    assert not np.array_equal(one.numbers, other.numbers)
+
+
+def test_a_head_does_not_look_at_the_articles_left_out() -> None:
+    given = asked(telling=6)
+    vectors = given.vectors.copy()
+    vectors[given.rows(np.arange(40, 50))] = given.vectors[:60]
+    some = np.arange(30)
+    # It is chosen among heads by matching with all articles, so those in between stay.
+    one, other = (
+        learning._heads(each, some, 0.1, 20, 1)[-1][1]
+        for each in (given, replace(given, vectors=vectors))
+    )
+    assert np.array_equal(one.numbers, other.numbers)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_folds_share_no_article_and_leave_none_out(seed: int) -> None:
+    articles = np.arange(3, 50)
+    folds = learning.folds_of(articles, seed)
+    assert len(folds) == learning.FOLDS
+    assert sorted(np.concatenate(folds)) == list(articles)
+    assert {len(fold) for fold in folds} == {9, 10}
+
+
+def test_eight_bits_are_close_and_small() -> None:
+    matrix = np.random.default_rng(3).normal(size=(384, 384)).astype(np.float32)
+    head = learning._in_eight_bits(matrix)
+    assert np.abs(head.matrix - matrix).max() < np.abs(matrix).max() / 200
+    assert head.size < 200_000
+    assert np.array_equal(learning._in_eight_bits(np.eye(4, dtype=np.float32)).matrix, np.eye(4))
+
+
+def test_a_variant_is_not_matched_with_itself() -> None:
+    given = asked(telling=6)
+    scores = learning.shipped_scores(given)
+    assert scores.shape == (ARTICLES * VARIANTS, ARTICLES)
+    assert scores.max() < 0.999
+    own = given.vectors[1:VARIANTS] @ given.vectors[0]
+    assert scores[0, 0] == pytest.approx(own.max(), abs=1e-5)
+
+
+def test_who_scores_the_same_comes_first() -> None:
+    scores = np.array([[0.5, 0.5, 0.1], [0.5, 0.6, 0.1]], dtype=np.float32)
+    assert learning._ranks(scores, np.array([0, 1])).tolist() == [2, 1]
+
+
+def test_intervals_are_over_articles_not_over_variants() -> None:
+    values = np.repeat(np.random.default_rng(5).integers(0, 2, 20), 10).astype(np.float64)
+    together = learning._interval(values, np.repeat(np.arange(20), 10))
+    alone = learning._interval(values, np.arange(200))
+    assert together.mean == alone.mean
+    assert together.high - together.low > 2 * (alone.high - alone.low)
+
+
+def _teacher(right: bool, seen: list[str] | None = None) -> learning.Teacher:
+    """Makes a reader that knows what belongs together, or one that guesses."""
+
+    def teach(groups: Sequence[Sequence[Pair]]) -> Reader:
+        random = np.random.default_rng(len(groups))
+        for first, *others in groups:
+            assert _belongs(first)
+            assert others
+            assert not any(map(_belongs, others))
+            if seen is not None:
+                seen.extend(said for _, said in (first, *others))
+        return lambda pairs: np.array(
+            [float(_belongs(pair)) * 9 if right else random.normal() for pair in pairs],
+            dtype=np.float32,
+        )
+
+    return teach
+
+
+def _belongs(pair: Pair) -> bool:
+    return pair[0].split()[-1] == pair[1].split()[-1]
+
+
+def test_a_reader_that_knows_wins_among_the_best_and_only_there() -> None:
+    given = asked(telling=6)
+    shipped = learning.shipped_scores(given)
+    scores = learning.read_scores(given, shipped, _teacher(right=True), seed=1)
+    english = np.flatnonzero(given.languages == "en")
+    others = np.flatnonzero(given.languages != "en")
+    assert learning.wins(learning.gains(given, shipped, scores, english))
+    assert np.array_equal(scores[others], shipped[others])
+    before, after = (learning._ranks(each, given.owners)[english] for each in (shipped, scores))
+    assert (after[before <= learning.BEST] == 1).all()
+    assert np.array_equal(after[before > learning.BEST], before[before > learning.BEST])
+
+
+def test_a_reader_that_guesses_wins_nothing() -> None:
+    given = asked(telling=6)
+    shipped = learning.shipped_scores(given)
+    scores = learning.read_scores(given, shipped, _teacher(right=False), seed=1)
+    english = np.flatnonzero(given.languages == "en")
+    assert not learning.wins(learning.gains(given, shipped, scores, english))
+
+
+def test_a_reader_reads_no_article_left_out() -> None:
+    given = asked(telling=6)
+    shipped = learning.shipped_scores(given)
+    seen: list[str] = []
+    groups = learning._groups(given, shipped, given.rows(np.arange(20)), np.arange(20))
+    _teacher(right=True, seen=seen)(groups)
+    assert set(seen) == {f"said of {number}" for number in range(20)}
+
+
+def article(name: str, asks: Sequence[str], pins: Sequence[str]) -> Article:
+    evidence = tuple(Evidence("aurora", "a.md", "A", (), None, None, pin) for pin in pins)
+    return Article(
+        article_id=name,
+        document_id=f"articles/{name}.md",
+        path=f"articles/{name}.md",
+        title=name.title(),
+        kind="answer",
+        intent="other",
+        asks=tuple(Ask(text, "en") for text in asks),
+        statements=(ArticleStatement(f"About {name}.", evidence),),
+        checked="2026-11-22",
+        reviewed_by="",
+    )
+
+
+def test_articles_on_the_same_sentence_are_akin_unless_it_is_a_signpost() -> None:
+    many = [article(f"n{number}", ["x y", "y z"], ["contact"]) for number in range(11)]
+    two = [article(name, ["one way", "other way"], ["rule", "contact"]) for name in "ab"]
+    lone = article("lone", ["a single way"], ["rule"])
+    given = learning.asked_of([*many, *two, lone], HashingEmbedder().queries)
+    assert len(given.said) == 13
+    assert given.said[-1] == "B. About b."
+    assert np.array_equal(
+        np.argwhere(given.akin & ~np.eye(13, dtype=np.bool_)), [[11, 12], [12, 11]]
+    )
+
+
+def test_what_was_embedded_is_kept(tmp_path: Path) -> None:
+    texts = ["one question", "another"]
+    first = learning.embedded(texts, HashingEmbedder(), tmp_path / "kept")
+
+    class Silent(HashingEmbedder):
+        def queries(self, texts: Sequence[str]) -> learning.Vectors:
+            raise AssertionError("embedded again")
+
+    assert np.array_equal(learning.embedded(texts, Silent(), tmp_path / "kept"), first)
+    with pytest.raises(AssertionError, match="embedded again"):
+        learning.embedded([*texts, "new"], Silent(), tmp_path / "kept")
+
+
+WORDS = "consent region billing archive genome sample access form region2 quality".split()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr(learning, "build_embedder", lambda _: HashingEmbedder())
+    monkeypatch.setenv("HELPDESK_DATA_DIR", str(tmp_path))
+    articles = [
+        article(f"{one}-{other}", [f"what {one} {other}", f"{other} {one} how"], [one])
+        for at, one in enumerate(WORDS)
+        for other in WORDS[:at]
+    ]
+    return shelf.written(tmp_path, replace(shelf.framework(), articles=articles))
+
+
+def test_a_run_is_told_and_keeps_a_head(index: Store, tmp_path: Path) -> None:
+    options = ["--seed", "3", "--save", str(tmp_path / "head.npz")]
+    done = CliRunner().invoke(learning.app, options)
+    assert done.exit_code == 0, done.output
+    assert "45 articles, 90 variants in 1 languages; 5 folds of articles, seed 3" in done.stdout
+    assert "P@1 lenient" in done.stdout
+    assert "head: " in done.stdout
+    with np.load(tmp_path / "head.npz") as kept:
+        assert kept["numbers"].dtype == np.int8
+        assert kept["numbers"].shape == (64, 64)
+    assert CliRunner().invoke(learning.app, options).stdout == done.stdout
+
+
+def test_without_an_index_or_with_other_weights_the_run_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, index: Store
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"other")
+    refused = CliRunner().invoke(learning.app, ["--minilm", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert "the published one is" in refused.output
+    monkeypatch.setenv("HELPDESK_DATA_DIR", str(tmp_path / "none"))
+    done = CliRunner().invoke(learning.app, [])
+    assert done.exit_code == 1
+    assert "python -m ingest run" in done.output
+
+
+def test_too_few_articles_are_not_learned_from(
+    index: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "FOLDS", 9)
+    done = CliRunner().invoke(learning.app, [])
+    assert done.exit_code == 1
+    assert "too few" in done.output
