@@ -70,6 +70,8 @@ Reader = Callable[[Sequence[Pair]], Scores]
 """Pairs of a question and what an article says -> how well they go together."""
 Teacher = Callable[[Sequence[Sequence[Pair]]], Reader]
 """Groups of pairs, in each the right one first -> what was learned from them."""
+Matcher = Callable[[Numbers], Scores]
+"""Articles to learn from -> how all variants are matched then, ``(variants, articles)``."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -97,11 +99,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Gain:
-    """A measure of the shipped match and of a learned one."""
+    """A measure without something learned, and with it."""
 
     measure: str
-    shipped: float
-    learned: float
+    before: float
+    after: float
     difference: Interval
 
 
@@ -268,59 +270,81 @@ def shipped_scores(asked: Asked) -> Scores:
     return article_scores(asked, asked.vectors, np.arange(len(asked.texts)))
 
 
-def head_scores(asked: Asked, seed: int, say: Callable[[str], None] = lambda _: None) -> Scores:
-    """How heads match each variant that did not learn from its article."""
+def head_matcher(asked: Asked, seed: int, say: Callable[[str], None] = lambda _: None) -> Matcher:
+    """What matches with heads; what was learned once is remembered."""
+    every = np.arange(len(asked.texts))
+    known: dict[bytes, Scores] = {}
+
+    def match(articles: Numbers) -> Scores:
+        key = np.sort(articles).tobytes()
+        if key not in known:
+            say(f"learning a head from {len(articles)} articles")
+            head = learn_head(asked, np.sort(articles), seed)
+            known[key] = article_scores(asked, head.applied(asked.vectors), every)
+        return known[key]
+
+    return match
+
+
+def left_out_scores(asked: Asked, match: Matcher, seed: int) -> Scores:
+    """How each variant is matched by what did not learn from its article."""
     articles = np.arange(len(asked.said))
     scores = np.empty((len(asked.texts), len(articles)), dtype=np.float32)
-    for number, fold in enumerate(folds_of(articles, seed), start=1):
-        say(f"head, fold {number}")
-        head = learn_head(asked, np.setdiff1d(articles, fold), seed)
+    for fold in folds_of(articles, seed):
         rows = asked.rows(fold)
-        scores[rows] = article_scores(asked, head.applied(asked.vectors), rows)
+        scores[rows] = match(np.setdiff1d(articles, fold))[rows]
     return scores
 
 
 def read_scores(
     asked: Asked,
-    shipped: Scores,
+    matchers: Sequence[Matcher],
     teach: Teacher,
     seed: int,
     say: Callable[[str], None] = lambda _: None,
-) -> Scores:
+) -> list[Scores]:
     """How the best articles rank with the opinion of readers, for English variants.
 
     Args:
         asked: The variants.
-        shipped: How what is shipped matches them.
+        matchers: What finds the best articles; an opinion is heard on those of each.
         teach: Makes a reader.
         seed: For the lot that shares out the articles.
         say: Told what is being done.
 
     Returns:
-        As `shipped`; where an opinion was given, only the order means something.
+        For each matcher what `left_out_scores` returns; where an opinion was
+        heard, only the order means something.
     """
     english = np.flatnonzero(asked.languages == ENGLISH)
     articles = np.arange(len(asked.said))
-    scores = shipped.copy()
+    shipped = shipped_scores(asked)
+    found = [left_out_scores(asked, match, seed) for match in matchers]
     for number, fold in enumerate(folds_of(articles, seed), start=1):
         chosen, *others = folds_of(np.setdiff1d(articles, fold), seed)
         learned = np.concatenate(others)
         groups = _groups(asked, shipped, np.intersect1d(asked.rows(learned), english), learned)
+        say(f"reader, fold {number}: {len(groups)} questions to read")
         reader = teach(groups)
         on = np.intersect1d(asked.rows(chosen), english)
-        opinions = _opinions(asked, shipped, on, reader)
-        weight = max(
-            _WEIGHTS,
-            key=lambda weight: (
-                (_ranks(_reordered(shipped[on], opinions, weight), asked.owners[on]) == 1).mean(),
-                -weight,
-            ),
-        )
-        say(f"reader, fold {number}: {len(groups)} questions read, its opinion counts {weight}")
         rows = np.intersect1d(asked.rows(fold), english)
-        opinions = _opinions(asked, shipped, rows, reader)
-        scores[rows] = _reordered(shipped[rows], opinions, weight)
-    return scores
+        for match, scores in zip(matchers, found, strict=True):
+            weight = _chosen_weight(asked, match(learned)[on], on, reader)
+            say(f"its opinion counts {weight}")
+            scores[rows] = _reordered(
+                scores[rows], _opinions(asked, scores[rows], rows, reader), weight
+            )
+    return found
+
+
+def _chosen_weight(asked: Asked, matched: Scores, rows: Numbers, reader: Reader) -> float:
+    """The weight with which most articles come first; the least of several."""
+    opinions = _opinions(asked, matched, rows, reader)
+    first = {
+        weight: (_ranks(_reordered(matched, opinions, weight), asked.owners[rows]) == 1).mean()
+        for weight in _WEIGHTS
+    }
+    return max(_WEIGHTS, key=lambda weight: (first[weight], -weight))
 
 
 def _groups(
@@ -336,13 +360,13 @@ def _groups(
     return groups
 
 
-def _best(shipped: Scores) -> Numbers:
-    return np.argsort(-shipped, axis=1, kind="stable")[:, :BEST]
+def _best(matched: Scores) -> Numbers:
+    return np.argsort(-matched, axis=1, kind="stable")[:, :BEST]
 
 
-def _opinions(asked: Asked, shipped: Scores, rows: Numbers, reader: Reader) -> Scores:
+def _opinions(asked: Asked, matched: Scores, rows: Numbers, reader: Reader) -> Scores:
     """Of the best articles for each variant, logarithms of their probabilities."""
-    best = _best(shipped[rows])
+    best = _best(matched)
     pairs = [
         (asked.texts[row], asked.said[each])
         for row, several in zip(rows, best, strict=True)
@@ -351,30 +375,33 @@ def _opinions(asked: Asked, shipped: Scores, rows: Numbers, reader: Reader) -> S
     return np.asarray(log_softmax(reader(pairs).reshape(best.shape), axis=1), dtype=np.float32)
 
 
-def _reordered(shipped: Scores, opinions: Scores, weight: float) -> Scores:
+def _reordered(matched: Scores, opinions: Scores, weight: float) -> Scores:
     """Scores with the best ones in another order, all of them still above the rest."""
-    best = _best(shipped)
-    both = np.take_along_axis(shipped, best, axis=1) + np.float32(weight) * opinions
+    best = _best(matched)
+    both = np.take_along_axis(matched, best, axis=1) + np.float32(weight) * opinions
     order = np.argsort(-both, axis=1, kind="stable")
     places = np.broadcast_to(np.arange(len(best[0]), 0, -1) + 1, best.shape)
-    scores = shipped.copy()
+    scores = matched.copy()
     np.put_along_axis(scores, np.take_along_axis(best, order, axis=1), places, axis=1)
     return scores
 
 
-def gains(asked: Asked, shipped: Scores, learned: Scores, rows: Numbers) -> tuple[Gain, ...]:
+def gains(asked: Asked, before: Scores, after: Scores, rows: Numbers) -> tuple[Gain, ...]:
     """What learning changed for some variants.
 
     The variants of an article stand or fall together, so intervals are over
     articles drawn again and again, not over variants.
     """
-    before, after = (_measured(asked, scores, rows) for scores in (shipped, learned))
-    found = []
-    for name, old in before.items():
-        new = after[name]
-        difference = _interval(new - old, asked.owners[rows])
-        found.append(Gain(name, float(old.mean()), float(new.mean()), difference))
-    return tuple(found)
+    old, new = (_measured(asked, scores, rows) for scores in (before, after))
+    return tuple(
+        Gain(
+            name,
+            float(old[name].mean()),
+            float(new[name].mean()),
+            _interval(new[name] - old[name], asked.owners[rows]),
+        )
+        for name in old
+    )
 
 
 def _measured(asked: Asked, scores: Scores, rows: Numbers) -> dict[str, NDArray[np.float64]]:
@@ -407,7 +434,11 @@ def teach_minilm(groups: Sequence[Sequence[Pair]], *, folder: str, seed: int) ->
     """
     import torch
     from sentence_transformers import CrossEncoder
+    from transformers.utils import logging
 
+    # Of what is missing in the weights it would warn: the layer that is learned here.
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     torch.manual_seed(seed)
     encoder: Any = CrossEncoder(folder, num_labels=1, max_length=_READ_TOKENS, device="cpu")
     model = encoder.model
@@ -474,12 +505,11 @@ def embedded(texts: Sequence[str], embedder: Embedder, directory: Path) -> Vecto
 
 
 def _told(name: str, subset: str, found: Sequence[Gain]) -> str:
-    lines = [
-        f"{name:7} {subset:8} {gain.measure:12} {gain.shipped:.3f}  {gain.learned:.3f}"
+    return "\n".join(
+        f"{name:20} {subset:8} {gain.measure:12} {gain.before:.3f}  {gain.after:.3f}"
         f"  {gain.difference.mean:+.3f} [{gain.difference.low:+.3f}, {gain.difference.high:+.3f}]"
         for gain in found
-    ]
-    return "\n".join(lines)
+    )
 
 
 def wins(found: Sequence[Gain]) -> bool:
@@ -522,29 +552,39 @@ def main(
 
     torch.set_num_threads(threads)
     every = np.arange(len(asked.texts))
-    english = asked.languages == ENGLISH
+    english = every[asked.languages == ENGLISH]
     shipped = shipped_scores(asked)
     typer.echo(
         f"{len(asked.said)} articles, {len(every)} variants in {len(set(asked.languages))}"
-        f" languages; {FOLDS} folds of articles, seed {seed}; shipped, learned, gain"
+        f" languages; {FOLDS} folds of articles, seed {seed}; before, after, gain"
     )
-    learned = head_scores(asked, seed, say)
-    total = gains(asked, shipped, learned, every)
+    match = head_matcher(asked, seed, say)
+    headed = left_out_scores(asked, match, seed)
+    total = gains(asked, shipped, headed, every)
     typer.echo(_told("head", "all", total))
-    for subset, rows in (("English", every[english]), ("other", every[~english])):
+    for subset, rows in (("English", english), ("other", np.setdiff1d(every, english))):
         if len(rows):
-            typer.echo(_told("head", subset, gains(asked, shipped, learned, rows)))
-    typer.echo(f"head: {'wins' if wins(total) else 'does not win'}")
+            typer.echo(_told("head", subset, gains(asked, shipped, headed, rows)))
+    typer.echo(f"head: {_verdict(total)}")
     if save or wins(total):
         head = learn_head(asked, np.arange(len(asked.said)), seed)
         typer.echo(f"head, learned from all articles, in 8 bits: {head.size / 1e6:.2f} MB")
         if save:
             np.savez(save, numbers=head.numbers, scales=head.scales)
-    if minilm and english.any():
+    if minilm and len(english):
         teach = partial(teach_minilm, folder=str(minilm), seed=seed)
-        found = gains(asked, shipped, read_scores(asked, shipped, teach, seed, say), every[english])
-        typer.echo(_told("reader", "English", found))
-        typer.echo(f"reader: {'wins' if wins(found) else 'does not win'}")
+        read, both = read_scores(asked, [lambda _: shipped, match], teach, seed, say)
+        for name, before, after in (
+            ("reader", shipped, read),
+            ("reader beside head", headed, both),
+        ):
+            found = gains(asked, before, after, english)
+            typer.echo(_told(name, "English", found))
+            typer.echo(f"{name}: {_verdict(found)}")
+
+
+def _verdict(found: Sequence[Gain]) -> str:
+    return "wins" if wins(found) else "does not win"
 
 
 if __name__ == "__main__":

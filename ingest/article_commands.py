@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,8 +16,8 @@ import typer
 from ingest.article_checks import Coverage, Finding, check, coverage, read_shelf
 from ingest.article_drafts import draft, file_name, material
 from ingest.fetch.fetcher import Fetcher
-from ingest.gather import Before, Task, gather, previous
-from ingest.loaders.articles import article_files
+from ingest.gather import DOCUMENT, Before, Task, gather
+from ingest.loaders.articles import ARTICLES, article_files
 from ingest.models import Document, Problem
 from ingest.pipeline import Memory
 from ingest.register import Vocabulary, build_register
@@ -38,6 +39,10 @@ app = typer.Typer(
 ARTICLES_FOLDER = "articles"
 _DRAFTS = "drafts"
 """Folder of drafts that are near no other article."""
+_NEAR = 3
+"""Articles that may answer the question already, named to whoever drafts one."""
+_NOT_MISSING = ("article", "strong", "unsafe", "unclear")
+"""Outcomes that no further article would change."""
 
 
 @app.command("check")
@@ -89,7 +94,8 @@ def _indexed(settings: Settings) -> list[Document]:
     store = Store(settings.data_dir)
     if store.current() is None:
         return []
-    return [each for each in previous(store, None).every if each.kind != "article"]
+    documents = [DOCUMENT.validate_json(payload) for _, payload in store.open().payloads()]
+    return [each for each in documents if each.kind != "article"]
 
 
 def _read_now(names: Sequence[str], settings: Settings) -> tuple[list[Document], list[Problem]]:
@@ -108,6 +114,8 @@ def _read_now(names: Sequence[str], settings: Settings) -> tuple[list[Document],
             readings=memory.readings,
             progress=Bars(),
         )
+    if not found.documents and not found.problems:
+        fail("nothing to check against is in: " + ", ".join(names))
     return found.documents, found.problems
 
 
@@ -117,6 +125,8 @@ def _show_check(findings: Sequence[Finding], covered: Coverage) -> None:
     others = covered.asks - covered.asks_by_language.get("en", 0)
     kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in covered.kinds.items())
     languages = len(covered.asks_by_language)
+    if covered.evidence and covered.unread == covered.evidence:
+        print("no page they rest on is at hand; name a source with --source")
     print(f"articles: {covered.articles} ({kinds})")
     print(f"ways of asking: {covered.asks}, {others} not English, in {languages} languages")
     print(
@@ -144,12 +154,12 @@ def new_article(
     except HelpdeskError as error:
         fail(str(error))
     query = retriever.query(Question(question))
-    matches = retriever.articles(query, 1)
-    near = [each for each in matches if each.score >= generation.ask_floor]
-    found = material(generation, query, retriever.passages(query, 10))
+    brought = retriever.find(query, 10)
+    near = [each for each in brought.fits if each.value > 0][:_NEAR]
+    found = material(generation, query, brought.passages)
     if not found:
         fail("nothing indexed has to do with it; there is nothing to begin with")
-    topic = Path(near[0].article.path).parts[-2] if near else _DRAFTS
+    topic = Path(near[0].article.path).parent.relative_to(ARTICLES) if near else Path(_DRAFTS)
     name = file_name(question)
     taken = {file.stem for file in article_files(folder)}
     if name in taken:
@@ -172,7 +182,7 @@ def new_article(
     print("Say each statement in your own words, most important first; add ways people ask;")
     print("take `draft: true` out; then: python -m ingest articles check")
     for each in near:
-        print(f"Near it: {each.article.article_id} ({each.article.title}), at {each.score:.2f}.")
+        print(f"near it: {each.article.article_id} ({each.article.title})")
 
 
 @app.command("report")
@@ -185,13 +195,16 @@ def report(
         generation = open_index(settings)
     except HelpdeskError as error:
         fail(str(error))
-    since, counts = Usage(settings.data_dir / USAGE).read()
+    try:
+        since, counts = Usage(settings.data_dir / USAGE).read()
+    except sqlite3.Error as error:
+        fail(f"{settings.data_dir / USAGE}: {error}; it can be removed, counting begins anew")
     stale = sorted(each.article_id for each in generation.articles if each.stale)
     answered = {each.subject: each.count for each in counts if each.outcome == "article"}
     unused = sorted(
         each.article_id for each in generation.articles if each.article_id not in answered
     )
-    missing = [each for each in counts if each.outcome not in ("article", "strong")]
+    missing = [each for each in counts if each.outcome not in _NOT_MISSING]
     if as_json:
         print(
             json.dumps(

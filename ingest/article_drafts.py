@@ -20,6 +20,8 @@ from rag.text import fold, pin
 READ = 4
 """Passages that a draft takes sentences from."""
 SENTENCES = 6
+_FOOTNOTE = re.compile(r"\[\^[^\]]*\]")
+"""A footnote of the source; in an article it would be the key of some evidence."""
 _NAME_WORDS = 7
 _QUESTION_WORDS = frozenset(
     "a an and are can do does for how i in is it my of on or the to we what when where which who"
@@ -86,12 +88,16 @@ def draft(question: str, language: str, intent: str, found: Sequence[Material], 
     }  # fmt: skip
     head = yaml.safe_dump(front, allow_unicode=True, sort_keys=False, width=1000)
     body = "\n\n".join(
-        f"TO BE SAID IN OUR OWN WORDS: {fold(each.text)} [^{key}]"
+        f"TO BE SAID IN OUR OWN WORDS: {fold(_FOOTNOTE.sub('', each.text))} [^{key}]"
         for key, each in zip(keys, found, strict=True)
     )
     text = f"---\n{head}---\n{body}\n"
     split_front_matter(text)  # what is written can be read
     return text
+
+
+def _plain(text: str) -> str:
+    return fold(_FOOTNOTE.sub("", text))
 
 
 def _evidence(found: Material) -> dict[str, object]:

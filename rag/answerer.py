@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rag import refusals
-from rag.articles import Match, certainty
+from rag.articles import certainty
 from rag.citations import Footnotes
 from rag.countries import country_name
 from rag.index import Generation
@@ -52,7 +52,7 @@ _BEHIND = 0.01
 _FOOTNOTE = re.compile(r"\s?\[\d{1,3}\]")
 _ITEM_MARK = re.compile(r"^[-–•*]\s+")
 """What begins an item of a list, and says nothing outside it."""
-_SURE, _DECLINED, _LIKELY = 0.8, 0.7, 0.6
+_SURE, _DECLINED, _LIKELY = 0.75, 0.7, 0.6
 """How sure it must be that an article fits: to answer, to say no, to say that it may answer."""
 _DECLINING = {"known_gap": "known_gap", "safety": "unsafe"}
 """Kinds of articles that are a no, and the text that opens it."""
@@ -75,14 +75,17 @@ class _Found:
 
     query: Query
     passages: list[Passage]
-    match: Match | None
+    article: Article | None
+    """The one that fits best."""
     certainty: float
-    """How sure it is that the best article answers."""
+    """How sure it is that it answers."""
+    near: bool
+    """Whether the question has to do with any article."""
 
     @property
     def left_out(self) -> bool:
         """Whether it may well be something that the documents leave out."""
-        kind = self.match.article.kind if self.match else ""
+        kind = self.article.kind if self.article else ""
         return self.certainty >= _LIKELY and kind in _DECLINING
 
     @property
@@ -164,8 +167,8 @@ class Answerer:
         )
         if refusal:
             return self._refuse(refusal, spoken, started, retrieved)
-        if found.match and found.certainty >= _LIKELY:
-            answer = self._from_match(found.match.article, found.certainty, question, spoken)
+        if found.article and found.certainty >= _LIKELY:
+            answer = self._from_match(found.article, found.certainty, question, spoken)
             if answer:
                 return self._timed(answer, started, retrieved)
         if found.passages and not self._nothing(found, language):
@@ -182,9 +185,10 @@ class Answerer:
         sure = 0.0
         # An article knows no limits.
         if question.filters == Filters():
-            floor, bar = self.generation.ask_floor, self.generation.ask_bar
-            sure = certainty(brought.matches, brought.rank, floor, bar)
-        return _Found(query, brought.passages, next(iter(brought.matches), None), sure)
+            sure = certainty(brought.fits)
+        fit = brought.fits[0].article if brought.fits else None
+        near = bool(brought.matches) and brought.matches[0].score >= self.generation.ask_floor
+        return _Found(query, brought.passages, fit, sure, near)
 
     def _nothing(self, found: _Found, language: str) -> bool:
         """Whether even the best passage has nothing to do with the question.
@@ -192,11 +196,10 @@ class Answerer:
         A low score does not tell by itself (of 12 so refused over documents alone
         7 could be answered): no article may be near, either.
         """
-        if found.match is None:
+        if found.article is None:
             return False
-        near = found.match.score >= self.generation.ask_floor
         share = 1.0 if language == "en" else _FOREIGN
-        return not near and found.best < _NOTHING_BELOW * share
+        return not found.near and found.best < _NOTHING_BELOW * share
 
     def _from_match(
         self, article: Article, sure: float, question: Question, language: str
@@ -235,7 +238,6 @@ class Answerer:
             next_step=NextStep(
                 "contact",
                 self._messages.say(language, f"{reason}_next", email=self._contact),
-                url=answer.citations[0].url,
                 email=self._contact,
             ),
         )
@@ -280,8 +282,6 @@ class Answerer:
         if weak:
             text = f"{self._messages.say(spoken, 'weak')} {text}"
         key = "weak_contact" if weak else "answered_contact"
-        near = found.match is not None and found.match.score >= self.generation.ask_floor
-        related = found.match.article if found.match and near else None
         return Answer(
             id=_new_id(),
             status="answered",
@@ -293,7 +293,7 @@ class Answerer:
             next_step=NextStep(
                 "contact", self._messages.say(spoken, key, email=self._contact), email=self._contact
             ),
-            follow_ups=self._asked([related] if related else [], spoken),
+            follow_ups=self._asked([found.article] if found.article and found.near else [], spoken),
         )
 
     def _extract(self, found: _Found, notes: Footnotes) -> list[Statement]:

@@ -30,9 +30,17 @@ _ENOUGH = 100
 """Variants from which on one can tell what they have in common."""
 _READ = 400
 """Variants looked at for a question."""
+_CONSIDERED = 10
+"""Articles of which the best is chosen."""
+_APART = 0.2
+"""What it costs an article, in parts of the way from floor to bar, that passages lead
+elsewhere first."""
+_SAME = 0.995
+"""Cosine from which on question and variant are the same, but for a comma."""
 _LEAD = 1.25
 """A lead beyond which more of it says no more."""
 _LEAST = 0.01
+"""The shortest way from floor to bar."""
 _BELOW = 0.9
 """How far below the floor an article still has something to say, in parts of the way from
 there to the bar: one that does not answer may yet lead to the right page."""
@@ -86,34 +94,48 @@ def centred(vectors: Vectors, languages: Sequence[str], common: Mapping[str, Vec
     return np.asarray(off / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
-def certainty(matches: Sequence[Match], rank: int | None, floor: float, bar: float) -> float:
+@dataclass(frozen=True)
+class Fit:
+    """How well an article fits a question, passages considered."""
+
+    article: Article
+    nearness: float
+    """Where its match lies between floor (0) and bar (1); beyond both, too."""
+    rank: int
+    """1-based rank, among the passages alone, of the first that the article rests on."""
+    same: bool = False
+    """Whether the question is one of the ways in which the article is asked."""
+
+    @property
+    def value(self) -> float:
+        """What articles are ordered by: near, and where the passages lead, too."""
+        return self.nearness - _APART * math.log(self.rank)
+
+
+def certainty(fits: Sequence[Fit]) -> float:
     """How sure it is that the best article answers a question.
 
     Question and variant may look alike and mean something else, so three signs
-    are weighed: how near they are, how much nearer than the next article, and
-    whether the passages alone, which know nothing of variants, lead to what the
-    article rests on. Fitted by logistic regression to 328 judged questions over
-    real documents, and checked on 140 others (docs/evaluation.md).
+    are weighed: how near they are, whether the passages alone, which know nothing
+    of variants, lead to what the article rests on, and how far the next article
+    is behind in both. Fitted by logistic regression to judged questions over real
+    documents, and checked on others (docs/evaluation.md).
 
     Args:
-        matches: Articles, best first.
-        rank: 1-based rank, among the passages alone, of the first that the best
-            article rests on; None where it rests on none that is indexed.
-        floor: Cosine under which a question has nothing to do with any article.
-        bar: Cosine that only one in ten variants reaches with another article's.
+        fits: Articles, best first.
 
     Returns:
-        0..1: the share of such matches that are right.
+        0..1: the share of such answers that are right; 0 where the question has
+        nothing to do with any article.
     """
-    if not matches or rank is None:
+    if not fits or fits[0].nearness <= 0:
         return 0.0
-    reach = max(bar - floor, _LEAST)
-    nearness = (matches[0].score - floor) / reach
-    if nearness <= 0:
-        return 0.0
-    # Where there is no other article it is nearer than none.
-    lead = (matches[0].score - matches[1].score) / reach if len(matches) > 1 else 0.0
-    sign = 0.61 + 1.14 * nearness + 1.43 * min(lead, _LEAD) - 0.36 * math.log(rank)
+    best = fits[0]
+    if best.same:
+        return 1.0
+    # Where there is no other article it is ahead of none.
+    lead = min(best.value - fits[1].value, _LEAD) if len(fits) > 1 else 0.0
+    sign = 0.21 + 0.59 * best.nearness - 0.11 * math.log(best.rank) + 1.5 * lead
     return 1 / (1 + math.exp(-sign))
 
 
@@ -144,18 +166,30 @@ class Articles:
         )
         return [match for match, _ in zip(apt, range(count), strict=False)]
 
-    def rank(self, match: Match, scores: NDArray[np.float32]) -> int | None:
-        """At which rank scores bring the first chunk that an article rests on.
+    def fits(self, matches: Sequence[Match], scores: NDArray[np.float32]) -> list[Fit]:
+        """Order the nearest articles by how well they fit, best first.
 
         Args:
-            match: The article.
-            scores: Of every chunk; shape ``(chunks,)``.
+            matches: Articles near the question, best first.
+            scores: What the passages alone say of every chunk; shape ``(chunks,)``.
 
         Returns:
-            1-based; None where it rests on nothing that is indexed.
+            Those of the first few that rest on something indexed.
         """
-        chunks, _ = self._evidence[match.article.article_id]
-        return int((scores > scores[chunks].max()).sum()) + 1 if len(chunks) else None
+        floor, reach = self._generation.ask_floor, self._reach
+        found = []
+        for match in matches[:_CONSIDERED]:
+            chunks, _ = self._evidence[match.article.article_id]
+            if len(chunks):
+                rank = int((scores > scores[chunks].max()).sum()) + 1
+                same = match.score >= _SAME
+                found.append(Fit(match.article, (match.score - floor) / reach, rank, same))
+        return sorted(found, key=lambda each: (-each.same, -each.value))
+
+    @property
+    def _reach(self) -> float:
+        """How far the bar lies from the floor."""
+        return max(self._generation.ask_bar - self._generation.ask_floor, _LEAST)
 
     def support(self, matches: Sequence[Match]) -> NDArray[np.float32]:
         """How much the articles near a question speak for each chunk.
@@ -168,10 +202,10 @@ class Articles:
             of an article how near that is to the question, for later ones less.
         """
         found = np.zeros(self._generation.info.chunks, dtype=np.float32)
-        low, high = self._generation.ask_floor, self._generation.ask_bar
-        silent = low - _BELOW * (high - low)
+        # Where all variants are alike, the bars tell nothing.
+        silent = min(self._generation.ask_floor, 1 - _LEAST) - _BELOW * self._reach
         for match in matches:
-            near = (match.score - silent) / (1 - silent)
+            near = min((match.score - silent) / (1 - silent), 1.0)
             if near > 0:
                 chunks, shares = self._evidence[match.article.article_id]
                 np.maximum.at(found, chunks, np.float32(near) * shares)

@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.articles import Articles, Match
+from rag.articles import Articles, Fit, Match
 from rag.embedder import Vectors
 from rag.index import Generation
 from rag.models import Filters, IndexedDocument, Passage, Question
@@ -67,9 +67,8 @@ class Findings:
     """Best first."""
     matches: list[Match]
     """Articles near the question, best first."""
-    rank: int | None
-    """At which rank the passages alone, without articles, bring the first that the best
-    article rests on; None where there is none."""
+    fits: list[Fit]
+    """The nearest articles, by how well they fit with the passages considered."""
 
 
 class Retriever:
@@ -125,8 +124,8 @@ class Retriever:
         legs = self._legs(query, allowed, matches)
         scores = _only(self.weights.values @ legs, allowed)
         near = scores - self.weights.values[_TOLD] @ legs[_TOLD]
-        rank = self._articles.rank(matches[0], near) if matches else None
-        return Findings(self._ranking(query, scores, near, count), matches, rank)
+        fits = self._articles.fits(matches, near)
+        return Findings(self._ranking(query, scores, near, count), matches, fits)
 
     def _ranking(
         self, query: Query, scores: NDArray[np.float32], near: NDArray[np.float32], count: int

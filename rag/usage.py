@@ -20,7 +20,7 @@ USAGE = "usage.sqlite"
 """Its name in the data directory."""
 
 _LOG = logging.getLogger(__name__)
-_WAIT_S = 2.0
+_WAIT_S = 0.2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     day TEXT NOT NULL, outcome TEXT NOT NULL, subject TEXT NOT NULL, count INTEGER NOT NULL,
@@ -33,7 +33,8 @@ class Counted:
     """How often something happened since counting began."""
 
     outcome: str
-    """``article``, ``strong`` or ``weak`` (from passages), else the reason of an abstention."""
+    """``article``, or ``article_weak`` where it was not sure to fit; ``strong`` or ``weak``
+    from passages; else the reason of an abstention."""
     subject: str
     """Id of the article, else of the first document cited; empty where none was."""
     count: int
@@ -55,9 +56,13 @@ class Usage:
         """
         outcome, subject = _told(answer)
         on = (day or datetime.now(UTC).date()).isoformat()
+        fresh = not self._file.exists()
         try:
             with closing(sqlite3.connect(self._file, timeout=_WAIT_S)) as database, database:
-                database.execute("PRAGMA synchronous = OFF")
+                # No count waits for the disk, and none is half written when the power fails.
+                if fresh:
+                    database.execute("PRAGMA journal_mode = WAL")
+                database.execute("PRAGMA synchronous = NORMAL")
                 database.execute(_SCHEMA)
                 database.execute(
                     "INSERT INTO answers VALUES (?, ?, ?, 1)"
@@ -68,8 +73,12 @@ class Usage:
             _LOG.warning("usage is not counted: %s", error)
 
     def read(self) -> tuple[str | None, list[Counted]]:
-        """The first day that was counted, None for none, and all counts, the largest first."""
-        if not self._file.is_file():
+        """The first day that was counted, None for none, and all counts, the largest first.
+
+        Raises:
+            sqlite3.Error: The file is damaged.
+        """
+        if not self._file.is_file() or not self._file.stat().st_size:
             return None, []
         with closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True)) as own:
             (since,) = own.execute("SELECT min(day) FROM answers").fetchone()
@@ -82,7 +91,7 @@ class Usage:
 
 def _told(answer: Answer) -> tuple[str, str]:
     if answer.article is not None:
-        return "article", answer.article.id
+        return ("article" if answer.strength == "strong" else "article_weak"), answer.article.id
     cited = answer.citations[0].document_id if answer.citations else ""
     if answer.status == "abstained":
         return answer.reason or "no_evidence", cited

@@ -22,7 +22,7 @@ from ingest.loaders.folder import read_file, shown_path
 from ingest.loaders.history import GIT, git_dates
 from ingest.loaders.html import main_part, parse_html, read_sections
 from ingest.loaders.liquid import Site
-from ingest.loaders.markdown import to_soup
+from ingest.loaders.markdown import as_kramdown, to_soup
 from ingest.loaders.office import OFFICE_SUFFIXES
 from ingest.loaders.outline import (
     HOME,
@@ -394,7 +394,7 @@ class JekyllReader:
         content = self.site.render(page.body, self._seen(page))
         if page.path.endswith((".html", ".htm")):
             return main_part(parse_html(content))
-        soup = to_soup(content)
+        soup = to_soup(as_kramdown(content))
         if soup.get_text().strip():
             return soup.body or soup
         template = self._layout(str(page.front.get("layout") or ""))

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from rag.errors import UnreadableDocument
+from rag.kept import load_yaml
 from rag.text import fold
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
@@ -55,7 +56,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
     if match is None:
         return None, text
     try:
-        front = yaml.safe_load(match[1])
+        front = load_yaml(match[1])
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 2}" if mark else ""

@@ -307,7 +307,7 @@ def test_a_filtered_answer_cites_nothing_else(
 
 
 def test_a_language_nobody_wrote_messages_for_is_answered_in_english(answerer: Answerer) -> None:
-    answer = answerer.answer(Question("?!", language="mt"))
+    answer = answerer.answer(Question("?!", language="sq"))
     assert answer.language == "en"
     assert answer.text == "I did not understand the question."
 

@@ -28,7 +28,7 @@ from shelf import (
     retriever_over,
 )
 
-from rag.articles import ANY, Articles, Match, centred, centres, certainty
+from rag.articles import ANY, Articles, Fit, Match, centred, centres, certainty
 from rag.embedder import Vectors
 from rag.index import Generation, Store
 from rag.models import Article, Question
@@ -267,70 +267,80 @@ def test_the_country_of_who_asks_counts_where_the_question_is_a_national_one(
 
 # How sure it is that the best one answers
 
-FLOOR, BAR = 0.4, 0.7
+
+def sure(nearness: float, behind: float | None = 0.0, rank: int = 1) -> float:
+    """For an article, and the next one that is as near and `behind` in rank or nearness."""
+    found = [Fit(APPLY, nearness, rank)]
+    if behind is not None:
+        found.append(Fit(SHARE, nearness - behind, rank))
+    return certainty(found)
 
 
-def sure(best: float, next_best: float | None = 0.3, rank: int | None = 1) -> float:
-    found = [Match(APPLY, best)]
-    if next_best is not None:
-        found.append(Match(SHARE, next_best))
-    return certainty(found, rank, FLOOR, BAR)
-
-
-def test_without_a_match_or_without_anything_indexed_to_rest_on_nothing_is_sure() -> None:
-    assert certainty([], 1, FLOOR, BAR) == 0
-    assert sure(1.0, rank=None) == 0
+def test_without_an_article_nothing_is_sure() -> None:
+    assert certainty([]) == 0
 
 
 def test_it_is_the_surer_the_nearer_the_question_the_further_the_next_and_the_better_the_rank(
 ) -> None:  # fmt: skip
-    assert sure(0.8, 0.5) > sure(0.7, 0.4) > sure(0.6, 0.3)
-    assert sure(0.7, 0.4) > sure(0.7, 0.6) > sure(0.7, 0.7)
-    assert sure(0.7, rank=1) > sure(0.7, rank=5) > sure(0.7, rank=500)
+    assert sure(1.5) > sure(1.0) > sure(0.5)
+    assert sure(1.0, 1.0) > sure(1.0, 0.5) > sure(1.0, 0.0)
+    assert sure(1.0, rank=1) > sure(1.0, rank=5) > sure(1.0, rank=400)
 
 
 def test_an_only_article_is_no_surer_than_one_that_has_left_another_behind() -> None:
     """Where there is nothing to compare with, being nearer than the rest is no sign."""
-    assert 0 < sure(0.9, None) <= sure(0.9, 0.3)
+    assert 0 < sure(1.2, None) <= sure(1.2, 0.5)
 
 
-@pytest.mark.parametrize("score", [FLOOR, 0.1, -1.0])
-def test_what_has_nothing_to_do_with_any_article_is_answered_by_none(score: float) -> None:
-    assert sure(score, None) == sure(score, -1.0) == 0
+@pytest.mark.parametrize("nearness", [0.0, -0.1, -9.0])
+def test_what_has_nothing_to_do_with_any_article_is_answered_by_none(nearness: float) -> None:
+    assert sure(nearness, None) == sure(nearness, 2.0) == 0
 
 
-def test_cosines_are_judged_by_the_bars_of_the_index() -> None:
-    """Another model has other cosines, and other bars with them."""
-    narrow = [Match(APPLY, 0.90), Match(SHARE, 0.88)]
-    wide = [Match(APPLY, 0.70), Match(SHARE, 0.50)]
-    assert certainty(narrow, 3, 0.87, 0.89) == pytest.approx(certainty(wide, 3, 0.4, 0.6))
-
-
-@given(st.floats(-1, 1), st.floats(0, 2), st.integers(1, 10**6), st.floats(-1, 1), st.floats(-1, 1))
-def test_how_sure_it_is_lies_between_nothing_and_all_whatever_the_bars(
-    best: float, lead: float, rank: int, floor: float, bar: float
+@given(st.floats(-100, 100), st.floats(0, 50), st.integers(1, 10**6))
+def test_how_sure_it_is_lies_between_nothing_and_all(
+    nearness: float, behind: float, rank: int
 ) -> None:
-    found = [Match(APPLY, best), Match(SHARE, best - lead)]
-    assert 0 <= certainty(found, rank, floor, bar) <= 1
+    assert 0 <= sure(nearness, behind, rank) <= 1
+
+
+def fits(generation: Generation, scores: dict[str, float], *matches: Match) -> list[Fit]:
+    """The articles in the order in which they fit, scores by chunk."""
+    numbers = generation.chunk_numbers()
+    of_chunks = np.zeros(generation.info.chunks, dtype=np.float32)
+    for chunk_id, score in scores.items():
+        of_chunks[numbers[chunk_id]] = score
+    return Articles(generation).fits(matches, of_chunks)
 
 
 def test_an_article_has_the_rank_of_the_first_passage_that_it_rests_on(
     generation: Generation,
 ) -> None:
-    articles, numbers = Articles(generation), generation.chunk_numbers()
-    scores = np.zeros(generation.info.chunks, dtype=np.float32)
-    assert articles.rank(Match(APPLY, 1.0), scores) == 1
-    scores[numbers["aurora:pages/sharing.md#0"]] = 2
-    scores[numbers["aurora:guide.pdf#0"]] = 1
-    assert articles.rank(Match(SHARE, 1.0), scores) == 1
-    assert articles.rank(Match(APPLY, 1.0), scores) == 3
+    scores = {"aurora:pages/sharing.md#0": 2.0, "aurora:guide.pdf#0": 1.0}
+    found = fits(generation, scores, Match(SHARE, 0.9), Match(APPLY, 0.9))
+    assert [(each.article, each.rank) for each in found] == [(SHARE, 1), (APPLY, 3)]
 
 
-def test_an_article_that_rests_on_nothing_that_is_indexed_has_no_rank(tmp_path: Path) -> None:
+def test_of_two_that_are_nearly_as_near_the_one_fits_that_passages_lead_to(
+    generation: Generation,
+) -> None:
+    matches = Match(APPLY, 0.82), Match(SHARE, 0.80)
+    lead = {"aurora:pages/sharing.md#0": 2.0, "aurora:guide.pdf#0": 1.0}
+    assert [each.article for each in fits(generation, lead, *matches)] == [SHARE, APPLY]
+    assert [each.article for each in fits(generation, {}, *matches)] == [APPLY, SHARE]
+
+
+def test_cosines_are_judged_by_the_bars_of_the_index(generation: Generation) -> None:
+    """Another model has other cosines, and other bars with them."""
+    low, high = generation.ask_floor, generation.ask_bar
+    matches = Match(APPLY, high), Match(SHARE, low)
+    assert [each.nearness for each in fits(generation, {}, *matches)] == pytest.approx([1, 0])
+
+
+def test_an_article_that_rests_on_nothing_that_is_indexed_fits_nothing(tmp_path: Path) -> None:
     gone = article("gone", ("gone",), ("Gone.", (evidence("gone.md", "Gone.", stale=True),)))
     with with_articles(tmp_path, gone) as opened:
-        scores = np.zeros(opened.info.chunks, dtype=np.float32)
-        assert Articles(opened).rank(Match(gone, 1.0), scores) is None
+        assert fits(opened, {}, Match(gone, 1.0)) == []
 
 
 # What articles say for chunks
@@ -412,6 +422,18 @@ def test_what_articles_say_for_a_chunk_lies_between_nothing_and_all(
     support = Articles(generation).support([Match(*each) for each in near])
     assert support.min() >= 0
     assert support.max() <= 1
+
+
+@pytest.mark.parametrize("bars", [(1.0, 1.0), (1.0000006, 1.0000006), (0.999, 1.0)])
+def test_articles_that_are_all_asked_alike_speak_for_no_more_than_all(
+    tmp_path: Path, bars: tuple[float, float]
+) -> None:
+    """Every variant is then as near to another article's as can be, and so are the bars."""
+    with with_articles(tmp_path, APPLY, TWO, ask_floor=bars[0], ask_bar=bars[1]) as opened:
+        for score in (-1.0, 0.5, 1.0):
+            assert 0 <= Articles(opened).support([Match(APPLY, score)]).max() <= 1
+            found = fits(opened, {}, Match(APPLY, score))
+            assert 0 <= certainty(found) <= 1
 
 
 def test_what_an_article_rests_on_comes_before_what_only_shares_its_words(tmp_path: Path) -> None:
