@@ -31,6 +31,7 @@ from eval.peers.minilm import check
 from rag.articles import centred, centres
 from rag.embedder import Embedder, Vectors
 from rag.errors import HelpdeskError
+from rag.head import Head
 from rag.models import Article
 from rag.settings import Settings, read_settings
 from rag.wiring import build_embedder, open_index
@@ -105,30 +106,6 @@ class Gain:
     before: float
     after: float
     difference: Interval
-
-
-@dataclass(frozen=True)
-class Head:
-    """A matrix in 8 bits, a scale for each of its rows."""
-
-    numbers: NDArray[np.int8]
-    scales: NDArray[np.float32]
-
-    @property
-    def matrix(self) -> Vectors:
-        """What vectors are multiplied with; shape ``(dimensions, dimensions)``."""
-        return np.asarray(self.numbers * self.scales[:, None], dtype=np.float32)
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.numbers.nbytes + self.scales.nbytes
-
-    def applied(self, vectors: Vectors) -> Vectors:
-        """Vectors as the head sees them, of length 1."""
-        seen = vectors @ self.matrix.T
-        lengths = np.linalg.norm(seen, axis=1, keepdims=True)
-        return np.asarray(seen / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def asked_of(articles: Sequence[Article], embed: Callable[[Sequence[str]], Vectors]) -> Asked:
@@ -207,11 +184,12 @@ def learn_head(asked: Asked, articles: Numbers, seed: int) -> Head:
     first; that may be not at all.
     """
     chosen, *others = folds_of(articles, seed)
-    rows = asked.rows(chosen)
+    known, rows = np.sort(articles), asked.rows(chosen)
 
     def reciprocal(head: Head) -> float:
-        scores = article_scores(asked, head.applied(asked.vectors), rows)
-        return float((1 / _ranks(scores, asked.owners[rows])).mean())
+        # Matched with these articles alone: of those left out for good nothing is known.
+        scores = article_scores(asked, head.applied(asked.vectors), rows)[:, known]
+        return float((1 / _ranks(scores, np.searchsorted(known, asked.owners[rows]))).mean())
 
     found = [
         (reciprocal(head), -sharpness, -steps)
@@ -436,9 +414,10 @@ def teach_minilm(groups: Sequence[Sequence[Pair]], *, folder: str, seed: int) ->
     from sentence_transformers import CrossEncoder
     from transformers.utils import logging
 
-    # Of what is missing in the weights it would warn: the layer that is learned here.
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    # It would warn of what the weights lack: the layer that is learned here.
+    loud: Any = logging
+    loud.set_verbosity_error()
+    loud.disable_progress_bar()
     torch.manual_seed(seed)
     encoder: Any = CrossEncoder(folder, num_labels=1, max_length=_READ_TOKENS, device="cpu")
     model = encoder.model
@@ -570,7 +549,7 @@ def main(
         head = learn_head(asked, np.arange(len(asked.said)), seed)
         typer.echo(f"head, learned from all articles, in 8 bits: {head.size / 1e6:.2f} MB")
         if save:
-            np.savez(save, numbers=head.numbers, scales=head.scales)
+            head.save(save, embedder.name)
     if minilm and len(english):
         teach = partial(teach_minilm, folder=str(minilm), seed=seed)
         read, both = read_scores(asked, [lambda _: shipped, match], teach, seed, say)

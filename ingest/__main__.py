@@ -28,6 +28,7 @@ from ingest.watch import exit_on_signals, run_as_child
 from ingest.watch import watch as keep_watch
 from rag.errors import HelpdeskError
 from rag.glossary import Glossary, load_neutral
+from rag.head import load_head
 from rag.index import Store
 from rag.query import standing_texts
 from rag.settings import Settings
@@ -95,12 +96,14 @@ def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) 
         memory = Memory.of(settings.data_dir)
         own = ingest_settings().fetch
         glossary = Glossary.load(settings.corpus_dir)
+        embedder = build_embedder(settings)
         knowledge = Knowledge(
             articles=settings.corpus_dir / "articles" if articles else None,
             acronyms=glossary.acronyms,
             standing=standing_texts(glossary, load_neutral(settings.corpus_dir)),
             vocabulary=Vocabulary.load(settings.corpus_dir),
             order=tuple(registry.sources),
+            head=load_head(settings.corpus_dir, embedder.name),
         )
         with client_of(settings) as client:
             return pipeline.run(
@@ -108,7 +111,7 @@ def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) 
                 fetch=Fetcher(client, memory.downloads, zenodo=own.zenodo, github=own.github),
                 knowledge=knowledge,
                 memory=memory,
-                embedder=build_embedder(settings),
+                embedder=embedder,
                 progress=Bars(),
             )
     except HelpdeskError as error:

@@ -39,8 +39,9 @@ app = typer.Typer(
 ARTICLES_FOLDER = "articles"
 _DRAFTS = "drafts"
 """Folder of drafts that are near no other article."""
-_NEAR = 3
-"""Articles that may answer the question already, named to whoever drafts one."""
+_LIKELY, _NEAR = 0.5, 3
+"""How sure it must be that an article answers already to name it to whoever drafts one, and
+how many are named."""
 _NOT_MISSING = ("article", "strong", "unsafe", "unclear")
 """Outcomes that no further article would change."""
 
@@ -155,7 +156,7 @@ def new_article(
         fail(str(error))
     query = retriever.query(Question(question))
     brought = retriever.find(query, 10)
-    near = [each for each in brought.fits if each.value > 0][:_NEAR]
+    near = [each for each in brought.fits if each.certainty >= _LIKELY][:_NEAR]
     found = material(generation, query, brought.passages)
     if not found:
         fail("nothing indexed has to do with it; there is nothing to begin with")

@@ -39,8 +39,9 @@ from ingest.models import Document, DocumentCounts, IngestReport
 from ingest.readings import Readings
 from ingest.register import Vocabulary, build_register
 from ingest.sync import SyncLog
-from rag.articles import centred, centres
+from rag.articles import centres, compared
 from rag.embedder import Embedder, Vectors
+from rag.head import Head
 from rag.index import Store
 from rag.index_files import INDEX_FORMAT
 from rag.index_writer import Contents, StoredDocument
@@ -77,6 +78,8 @@ class Knowledge:
     """Kinds of resources and topics that are known by hand."""
     order: Sequence[str] = ()
     """Names of the listed sources; of two that hold the same page the first is indexed."""
+    head: Head | None = None
+    """What asking variants and questions are seen by before they are compared."""
     standing: Sequence[str] = ()
     """Texts that queries are made with; embedded here, so that no question waits for them."""
 
@@ -226,6 +229,8 @@ def _changes(found: Gathered, before: Before) -> _Changes:
 def _digest(found: Gathered, embedder: Embedder, knowledge: Knowledge) -> str:
     hand = f"{sorted(knowledge.acronyms.items())} {knowledge.vocabulary} {knowledge.standing}"
     parts = [f"{INDEX_FORMAT} {_CHUNKER} {embedder.name} {hand} {list(knowledge.order)}"]
+    if knowledge.head:
+        parts.append(hashlib.sha256(knowledge.head.numbers.tobytes()).hexdigest())
     # A document's language may be that of its neighbours.
     parts += sorted(
         f"{each.document_id} {each.sha256} {each.language} {each.superseded_by}"
@@ -263,7 +268,8 @@ def _contents(
     ask_articles = np.array([number for number, _ in asks], dtype=np.int32)
     languages = [ask.language for _, ask in asks]
     common = centres(ask_vectors, languages)
-    ask_vectors = centred(ask_vectors, languages, common)
+    head = knowledge.head.matrix if knowledge.head and common else None
+    ask_vectors = compared(ask_vectors, languages, common, head)
     floor, bar = _ask_bars(ask_vectors, ask_articles)
     per_document: dict[str, int] = {}
     for chunk in chunks:
@@ -287,6 +293,7 @@ def _contents(
         ask_floor=floor,
         ask_bar=bar,
         ask_centres=common,
+        ask_head=head,
         acronyms={**acronyms_of(document.text for document in sourced), **knowledge.acronyms},
         standing=dict(zip(knowledge.standing, standing, strict=True)),
         leftovers=[

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rag import refusals
-from rag.articles import certainty
 from rag.citations import Footnotes
 from rag.countries import country_name
 from rag.index import Generation
@@ -52,7 +51,7 @@ _BEHIND = 0.01
 _FOOTNOTE = re.compile(r"\s?\[\d{1,3}\]")
 _ITEM_MARK = re.compile(r"^[-–•*]\s+")
 """What begins an item of a list, and says nothing outside it."""
-_SURE, _DECLINED, _LIKELY = 0.75, 0.7, 0.6
+_SURE, _DECLINED, _LIKELY = 0.8, 0.7, 0.6
 """How sure it must be that an article fits: to answer, to say no, to say that it may answer."""
 _DECLINING = {"known_gap": "known_gap", "safety": "unsafe"}
 """Kinds of articles that are a no, and the text that opens it."""
@@ -81,12 +80,6 @@ class _Found:
     """How sure it is that it answers."""
     near: bool
     """Whether the question has to do with any article."""
-
-    @property
-    def left_out(self) -> bool:
-        """Whether it may well be something that the documents leave out."""
-        kind = self.article.kind if self.article else ""
-        return self.certainty >= _LIKELY and kind in _DECLINING
 
     @property
     def best(self) -> float:
@@ -167,8 +160,8 @@ class Answerer:
         )
         if refusal:
             return self._refuse(refusal, spoken, started, retrieved)
-        if found.article and found.certainty >= _LIKELY:
-            answer = self._from_match(found.article, found.certainty, question, spoken)
+        if chosen := self._chosen(found, language):
+            answer = self._from_match(*chosen, question, spoken)
             if answer:
                 return self._timed(answer, started, retrieved)
         if found.passages and not self._nothing(found, language):
@@ -185,10 +178,24 @@ class Answerer:
         sure = 0.0
         # An article knows no limits.
         if question.filters == Filters():
-            sure = certainty(brought.fits)
+            sure = max((each.certainty for each in brought.fits[:1]), default=0.0)
         fit = brought.fits[0].article if brought.fits else None
         near = bool(brought.matches) and brought.matches[0].score >= self.generation.ask_floor
         return _Found(query, brought.passages, fit, sure, near)
+
+    def _chosen(self, found: _Found, language: str) -> tuple[Article, float] | None:
+        """The article to answer with, and how sure it is that it does; None: passages answer."""
+        if found.article and found.certainty >= _LIKELY:
+            return found.article, found.certainty
+        best = found.passages[0].chunk if found.passages else None
+        if best is None or best.kind != "article" or self._nothing(found, language):
+            return None
+        # Of sources that are not indexed here a whole article tells more than pieces of several.
+        return self._by_document[best.document_id], 0.0
+
+    @cached_property
+    def _by_document(self) -> dict[str, Article]:
+        return {article.document_id: article for article in self.generation.articles}
 
     def _nothing(self, found: _Found, language: str) -> bool:
         """Whether even the best passage has nothing to do with the question.
@@ -208,9 +215,8 @@ class Answerer:
         answer = self._from_article(article, question, language)
         if not answer.statements:
             return None
-        if article.kind in _DECLINING:
-            # Where it is only likely, passages may yet tell what is asked.
-            return self._declined(article, answer, language) if sure >= _DECLINED else None
+        if article.kind in _DECLINING and sure >= _DECLINED:
+            return self._declined(article, answer, language)
         return answer if sure >= _SURE else self._hedged(answer, language)
 
     def _hedged(self, answer: Answer, language: str) -> Answer:
@@ -276,7 +282,6 @@ class Answerer:
             best.chunk.kind == "article"
             or found.best < bar
             or (language == "en" and self._spoken_of(found) < _SPOKEN_OF)
-            or found.left_out
         )
         text = _joined(statements)
         if weak:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.embedder import Vectors
+from rag.head import seen_by
 from rag.index import Generation
 from rag.models import Article
 from rag.query import Query
@@ -32,13 +33,10 @@ _READ = 400
 """Variants looked at for a question."""
 _CONSIDERED = 10
 """Articles of which the best is chosen."""
-_APART = 0.2
-"""What it costs an article, in parts of the way from floor to bar, that passages lead
-elsewhere first."""
+_EVEN, _NEAR, _LATE = 0.5, 1.7, 0.5
+"""What certainty is made of."""
 _SAME = 0.995
 """Cosine from which on question and variant are the same, but for a comma."""
-_LEAD = 1.25
-"""A lead beyond which more of it says no more."""
 _LEAST = 0.01
 """The shortest way from floor to bar."""
 _BELOW = 0.9
@@ -94,6 +92,14 @@ def centred(vectors: Vectors, languages: Sequence[str], common: Mapping[str, Vec
     return np.asarray(off / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
+def compared(
+    vectors: Vectors, languages: Sequence[str], common: Mapping[str, Vectors], head: Vectors | None
+) -> Vectors:
+    """Vectors of questions as they are compared: centred, then seen by the head."""
+    off = centred(vectors, languages, common)
+    return off if head is None or not len(off) else seen_by(head, off)
+
+
 @dataclass(frozen=True)
 class Fit:
     """How well an article fits a question, passages considered."""
@@ -107,36 +113,21 @@ class Fit:
     """Whether the question is one of the ways in which the article is asked."""
 
     @property
-    def value(self) -> float:
-        """What articles are ordered by: near, and where the passages lead, too."""
-        return self.nearness - _APART * math.log(self.rank)
+    def certainty(self) -> float:
+        """How sure it is that the article answers: the share of such answers that are right.
 
-
-def certainty(fits: Sequence[Fit]) -> float:
-    """How sure it is that the best article answers a question.
-
-    Question and variant may look alike and mean something else, so three signs
-    are weighed: how near they are, whether the passages alone, which know nothing
-    of variants, lead to what the article rests on, and how far the next article
-    is behind in both. Fitted by logistic regression to judged questions over real
-    documents, and checked on others (docs/evaluation.md).
-
-    Args:
-        fits: Articles, best first.
-
-    Returns:
-        0..1: the share of such answers that are right; 0 where the question has
-        nothing to do with any article.
-    """
-    if not fits or fits[0].nearness <= 0:
-        return 0.0
-    best = fits[0]
-    if best.same:
-        return 1.0
-    # Where there is no other article it is ahead of none.
-    lead = min(best.value - fits[1].value, _LEAD) if len(fits) > 1 else 0.0
-    sign = 0.21 + 0.59 * best.nearness - 0.11 * math.log(best.rank) + 1.5 * lead
-    return 1 / (1 + math.exp(-sign))
+        Question and variant may look alike and mean something else, so two signs
+        are weighed: how near they are, and whether the passages alone, which know
+        nothing of variants, lead to what the article rests on. Fitted by logistic
+        regression to judged questions over real documents, and checked on others
+        (docs/evaluation.md).
+        """
+        if self.same:
+            return 1.0
+        if self.nearness <= 0:
+            return 0.0
+        sign = _EVEN + _NEAR * self.nearness - _LATE * math.log(self.rank)
+        return 1 / (1 + math.exp(-sign))
 
 
 class Articles:
@@ -152,7 +143,9 @@ class Articles:
         An article about one country is none for a question that names others.
         """
         generation = self._generation
-        own = centred(query.asked[None, :], [query.language], generation.ask_centres)[0]
+        own = compared(
+            query.asked[None, :], [query.language], generation.ask_centres, generation.ask_head
+        )[0]
         numbers, cosines = generation.nearest("asks", own, _READ)
         best: dict[int, float] = {}
         for number, cosine in zip(numbers, cosines, strict=True):
@@ -184,7 +177,7 @@ class Articles:
                 rank = int((scores > scores[chunks].max()).sum()) + 1
                 same = match.score >= _SAME
                 found.append(Fit(match.article, (match.score - floor) / reach, rank, same))
-        return sorted(found, key=lambda each: (-each.same, -each.value))
+        return sorted(found, key=lambda each: (-each.certainty, -each.nearness))
 
     @property
     def _reach(self) -> float:

@@ -227,6 +227,8 @@ class Generation:
         )
         self.ask_floor = float(meta["ask_floor"])
         self.ask_bar = float(meta["ask_bar"])
+        head = self._array("ask_head")
+        self.ask_head: Vectors | None = head if head.size else None
         self.ask_centres: Mapping[str, Vectors] = self._named("ask_centres", meta)
         self.acronyms: Mapping[str, str] = json.loads(meta["acronyms"])
         self.standing: Mapping[str, Vectors] = self._named("standing", meta)

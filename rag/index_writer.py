@@ -93,6 +93,8 @@ class Contents:
     """``(source, payload)``: what else the ingest room carries to its next run."""
     ask_centres: Mapping[str, Vectors] = field(default_factory=dict)
     """What the asking variants of each language have in common, see `rag.articles`."""
+    ask_head: Vectors | None = None
+    """The matrix that their vectors were seen by, see `rag.head`; None: none."""
     standing: Mapping[str, Vectors] = field(default_factory=dict)
     """Texts kept by hand that queries are made with, embedded as queries."""
 
@@ -127,6 +129,9 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         "sentence_chunks": _dump(contents.sentence_chunks),
         "ask_articles": _dump(contents.ask_articles),
         "ask_centres": _dump(np.array(list(contents.ask_centres.values()), dtype=np.float32)),
+        "ask_head": _dump(
+            np.empty((0, 0), np.float32) if contents.ask_head is None else contents.ask_head
+        ),
         "standing": _dump(np.array(list(contents.standing.values()), dtype=np.float32)),
     }
     for leg_name, tokenize in (("words", words), ("grams", four_grams)):

@@ -50,7 +50,7 @@ class Weights:
     """For a chunk filed under a country that is named."""
     navigation: float = 0.05
     """What a list of questions loses."""
-    article: float = 1.0
+    article: float = 1.3
     """For a chunk that articles near the question rest on."""
 
     @property

@@ -41,7 +41,7 @@ class RetrievalSettings(_Section):
     country_weight: Share = Field(0.3, description="weight of being filed under a named country")
     navigation_weight: Share = Field(0.05, description="what a list of questions loses")
     article_weight: Share = Field(
-        1.0, description="weight of being what knowledge articles near the question rest on"
+        1.3, description="weight of being what knowledge articles near the question rest on"
     )
     acronym_weight: Share = Field(0.5, description="weight of an acronym's long form in the query")
     glossary_weight: Share = Field(

@@ -28,7 +28,7 @@ from shelf import (
     retriever_over,
 )
 
-from rag.articles import ANY, Articles, Fit, Match, centred, centres, certainty
+from rag.articles import ANY, Articles, Fit, Match, centred, centres
 from rag.embedder import Vectors
 from rag.index import Generation, Store
 from rag.models import Article, Question
@@ -268,40 +268,27 @@ def test_the_country_of_who_asks_counts_where_the_question_is_a_national_one(
 # How sure it is that the best one answers
 
 
-def sure(nearness: float, behind: float | None = 0.0, rank: int = 1) -> float:
-    """For an article, and the next one that is as near and `behind` in rank or nearness."""
-    found = [Fit(APPLY, nearness, rank)]
-    if behind is not None:
-        found.append(Fit(SHARE, nearness - behind, rank))
-    return certainty(found)
+def sure(nearness: float, rank: int = 1) -> float:
+    return Fit(APPLY, nearness, rank).certainty
 
 
-def test_without_an_article_nothing_is_sure() -> None:
-    assert certainty([]) == 0
-
-
-def test_it_is_the_surer_the_nearer_the_question_the_further_the_next_and_the_better_the_rank(
-) -> None:  # fmt: skip
+def test_it_is_the_surer_the_nearer_the_question_and_the_better_the_rank() -> None:
     assert sure(1.5) > sure(1.0) > sure(0.5)
-    assert sure(1.0, 1.0) > sure(1.0, 0.5) > sure(1.0, 0.0)
     assert sure(1.0, rank=1) > sure(1.0, rank=5) > sure(1.0, rank=400)
-
-
-def test_an_only_article_is_no_surer_than_one_that_has_left_another_behind() -> None:
-    """Where there is nothing to compare with, being nearer than the rest is no sign."""
-    assert 0 < sure(1.2, None) <= sure(1.2, 0.5)
 
 
 @pytest.mark.parametrize("nearness", [0.0, -0.1, -9.0])
 def test_what_has_nothing_to_do_with_any_article_is_answered_by_none(nearness: float) -> None:
-    assert sure(nearness, None) == sure(nearness, 2.0) == 0
+    assert sure(nearness) == 0
 
 
-@given(st.floats(-100, 100), st.floats(0, 50), st.integers(1, 10**6))
-def test_how_sure_it_is_lies_between_nothing_and_all(
-    nearness: float, behind: float, rank: int
-) -> None:
-    assert 0 <= sure(nearness, behind, rank) <= 1
+def test_one_of_its_ways_of_asking_an_article_answers_for_sure() -> None:
+    assert Fit(APPLY, 0.3, 400, same=True).certainty == 1
+
+
+@given(st.floats(-100, 100), st.integers(1, 10**6))
+def test_how_sure_it_is_lies_between_nothing_and_all(nearness: float, rank: int) -> None:
+    assert 0 <= sure(nearness, rank) <= 1
 
 
 def fits(generation: Generation, scores: dict[str, float], *matches: Match) -> list[Fit]:
@@ -432,8 +419,8 @@ def test_articles_that_are_all_asked_alike_speak_for_no_more_than_all(
     with with_articles(tmp_path, APPLY, TWO, ask_floor=bars[0], ask_bar=bars[1]) as opened:
         for score in (-1.0, 0.5, 1.0):
             assert 0 <= Articles(opened).support([Match(APPLY, score)]).max() <= 1
-            found = fits(opened, {}, Match(APPLY, score))
-            assert 0 <= certainty(found) <= 1
+            (found,) = fits(opened, {}, Match(APPLY, score))
+            assert 0 <= found.certainty <= 1
 
 
 def test_what_an_article_rests_on_comes_before_what_only_shares_its_words(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""One matrix, learned from the ways people ask, behind the vectors of questions.
+
+It brings questions nearer to one another that one article answers, in every
+language of the embedder. How it was learned and what it is worth:
+docs/asks-head.md; ``python -m eval.learning`` learns it anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.embedder import Vectors
+from rag.errors import BadSetting
+
+HEAD = "asks_head.npz"
+"""Its file in the corpus folder."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A square matrix in 8 bits, with a scale for each of its rows."""
+
+    numbers: NDArray[np.int8]
+    scales: NDArray[np.float32]
+
+    @property
+    def matrix(self) -> Vectors:
+        """What vectors are multiplied with; shape ``(dimensions, dimensions)``."""
+        return np.asarray(self.numbers * self.scales[:, None], dtype=np.float32)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.numbers.nbytes + self.scales.nbytes
+
+    def applied(self, vectors: Vectors) -> Vectors:
+        """Vectors as the head sees them, of length 1."""
+        return seen_by(self.matrix, vectors)
+
+    def save(self, file: Path, embedder: str) -> None:
+        """Write it, with the name of the embedder that it was learned for."""
+        np.savez(
+            file, numbers=self.numbers, scales=self.scales, embedder=np.array(embedder)
+        )  # fmt: skip
+
+
+def seen_by(matrix: Vectors, vectors: Vectors) -> Vectors:
+    """Vectors times a matrix, of length 1; shape ``(n, dimensions)``."""
+    seen = vectors @ matrix.T
+    lengths = np.linalg.norm(seen, axis=1, keepdims=True)
+    return np.asarray(seen / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def load_head(corpus: Path, embedder: str) -> Head | None:
+    """Read the head of a corpus folder.
+
+    Returns:
+        None where there is none, or one that was learned for another embedder:
+        its numbers mean nothing there.
+
+    Raises:
+        BadSetting: The file is broken; the message names it.
+    """
+    file = corpus / HEAD
+    if not file.is_file():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as held:
+            head = Head(held["numbers"].astype(np.int8), held["scales"].astype(np.float32))
+            learned_for = str(held["embedder"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise BadSetting(f"cannot read {file}: {type(error).__name__}") from error
+    if head.numbers.ndim != 2 or head.numbers.shape != (len(head.scales), len(head.scales)):
+        raise BadSetting(f"cannot read {file}: its shape is {head.numbers.shape}")
+    return head if learned_for == embedder else None
