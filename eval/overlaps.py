@@ -128,7 +128,7 @@ def main(
     judged = [
         (each.id, text)
         for each in read_questions(questions)
-        for text in {each.question, each.english} - {""}
+        for text in filter(None, dict.fromkeys((each.question, each.english)))
     ]
     found = overlaps(asks, judged)
     for each in [] if quiet else found:
@@ -137,6 +137,9 @@ def main(
     asked = len({each.question_id for each in found})
     typer.echo(f"{len(found)} of {len(asks)} ways of asking resemble {asked} questions")
     if copy is not None:
+        if copy.exists():
+            typer.echo(f"eval.overlaps: {copy} exists already", err=True)
+            raise typer.Exit(2)
         without(corpus, copy, (each.ask for each in found))
         typer.echo(f"without them: HELPDESK_CORPUS_DIR={copy}")
 

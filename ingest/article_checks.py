@@ -25,7 +25,9 @@ from ingest.loaders.articles import (
 )
 from ingest.loaders.textfile import read_text_file
 from ingest.models import Document
+from ingest.overlaps import plain_address
 from rag.errors import UnreadableDocument
+from rag.language import LANGUAGES, detect_language
 from rag.models import LABELS, Article, ArticleStatement, Evidence, Resource, Translation
 from rag.text import letters_digits
 
@@ -42,6 +44,8 @@ FindingKind = Literal[
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _TOKEN = re.compile(r"(?:[^\s()\[\]\"“”„«»,;:!?/]|(?<=\d),(?=\d))+[:!?]?")
 _SENTENCE_END = re.compile(r"[.!?:]$")
+_SHORT = 3
+"""Names of so few letters stand inside many words, and are looked for as whole ones."""
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _POSSESSIVE = re.compile(r"['’]s$|['’]$")
 
@@ -105,9 +109,19 @@ def read_shelf(folder: Path) -> Shelf:
             continue
         if is_draft(text):
             findings.append(Finding(path, "draft", "still being written, and not indexed"))
+            continue
         translations, told = _translations(file, text, article, folder)
         articles.append(replace(article, translations=translations))
         findings += told
+    for file in sorted(folder.rglob("*")):
+        stem, _, language = file.stem.rpartition(".")
+        if not file.is_file() or (file.suffix == ".md" and not stem):
+            continue
+        path = file.relative_to(folder).as_posix()
+        if file.suffix != ".md" or language not in LANGUAGES:
+            findings.append(Finding(path, "unreadable", "neither <id>.md nor <id>.<language>.md"))
+        elif not file.with_name(f"{stem}.md").is_file():
+            findings.append(Finding(path, "translation", f"there is no {stem}.md beside it"))
     return Shelf(tuple(articles), tuple(findings))
 
 
@@ -124,7 +138,7 @@ def check(shelf: Shelf, documents: Sequence[Document]) -> list[Finding]:
         What is wrong, in the order of the articles; empty where all is well.
     """
     library = Library(documents)
-    runs = _runs(documents)
+    copied = _copied(shelf.articles, documents)
     known = {article.article_id for article in shelf.articles}
     owners = _askers(shelf.articles)
     findings = list(shelf.findings)
@@ -133,7 +147,7 @@ def check(shelf: Shelf, documents: Sequence[Document]) -> list[Finding]:
             *_asks(article, owners),
             *_seen(article, known),
             *(found for each in article.statements for found in _statement(each, library)),
-            *_copied(article, runs),
+            *copied.get(article.path, ()),
         ]
         findings += [Finding(article.path, kind, line) for kind, line in dict.fromkeys(said)]
     return findings
@@ -209,6 +223,9 @@ def _translations(
             findings.append(Finding(path, "translation", line))
             continue
         found.append(read)
+        spoken = detect_language(" ".join(read.statements))
+        if spoken != read.language:
+            findings.append(Finding(path, "translation", f"it reads as {spoken!r}"))
         for original, told in zip(article.statements, read.statements, strict=True):
             wanted, given = _kept(original.text), _kept(told)
             if wanted != given:
@@ -220,8 +237,10 @@ def _translations(
 
 def _kept(text: str) -> Counter[str]:
     """What every translation has as it is: mail addresses and figures."""
-    addresses = re.findall(r"\S+@\S+\w", text)
-    return Counter([*addresses, *_DIGITS.findall(text)])
+    addresses = re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", text)
+    # 2,500 is 2 500 elsewhere, and 1.5 is 1,5.
+    plain = re.sub(r"(?<=\d)[.,\s\u00a0\u202f](?=\d)", "", text)
+    return Counter([*addresses, *re.findall(r"\d+", plain)])
 
 
 _Said = tuple[FindingKind, str]
@@ -259,6 +278,8 @@ def _statement(statement: ArticleStatement, library: Library) -> Iterator[_Said]
     for evidence in statement.evidence:
         place = library.place_of(evidence)
         if place is None:
+            if library.has_lost(evidence):
+                yield "stale", f"its page is gone, {evidence.path}: {statement.text[:80]!r}"
             continue
         document = library.documents[place]
         found = library.pins(place).get(evidence.pin)
@@ -274,7 +295,7 @@ def _statement(statement: ArticleStatement, library: Library) -> Iterator[_Said]
             yield "wrong label", f"evidence {evidence.pin} gives {given}, the source {said}"
     # With some of it out of sight nothing can be said about the whole.
     if len(pinned) == len(statement.evidence):
-        for claim in _unsupported(statement.text, pinned):
+        for claim in _unsupported(statement.text, statement.evidence[0].source, pinned):
             yield "unsupported", f"{claim!r} is not in the evidence of {statement.text[:60]!r}"
 
 
@@ -282,7 +303,10 @@ def _resolves(evidence: Evidence, document: Document) -> bool:
     """Whether the address of some evidence leads to a place of its document."""
     if evidence.url is None:
         return True
-    fragment = evidence.url.partition("#")[2]
+    address, _, fragment = evidence.url.partition("#")
+    known = [each for each in (document.url, *document.aliases) if each]
+    if known and plain_address(address) not in map(plain_address, known):
+        return False
     if not fragment:
         return True
     if fragment.startswith("page="):
@@ -290,22 +314,26 @@ def _resolves(evidence: Evidence, document: Document) -> bool:
     return any(section.anchor == fragment for section in document.sections)
 
 
-def _unsupported(text: str, pinned: Sequence[tuple[Document, Pinned]]) -> Iterator[str]:
+def _unsupported(
+    text: str, source: str, pinned: Sequence[tuple[Document, Pinned]]
+) -> Iterator[str]:
     """Figures, names and labels of a statement that its evidence does not hold."""
-    shown = []
+    # The name of the source is one that everything in it may be called by.
+    shown = [source]
     for document, each in pinned:
         heading = each.section.heading if each.section else ()
         label = each.label or ""
-        # The name of the source is one that everything in it may be called by.
-        shown += [each.text, document.source, document.title, *heading, label]
+        shown += [each.text, document.title, *heading, label]
     evidence = " \n ".join(shown)
     figures = {figure.rstrip(".,") for figure in _DIGITS.findall(evidence)}
     letters = letters_digits(evidence)
+    words = {letters_digits(word).removesuffix("s") for word in _TOKEN.findall(evidence)}
+    words |= {letters_digits(word) for word in _TOKEN.findall(evidence)}
     for claim in claims(text):
         if _DIGITS.fullmatch(claim):
             if claim not in figures:
                 yield claim
-        elif letters_digits(claim) not in letters:
+        elif letters_digits(claim) not in (words if len(claim) <= _SHORT else letters):
             yield claim
 
 
@@ -331,29 +359,33 @@ def claims(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _runs(documents: Iterable[Document]) -> set[tuple[str, ...]]:
-    """Every run of words of the sources that is longer than an article may share."""
+def _copied(articles: Iterable[Article], documents: Iterable[Document]) -> dict[str, list[_Said]]:
+    """For each article the first run of words that it shares with a source, a text."""
     length = COMMON_RUN + 1
-    runs: set[tuple[str, ...]] = set()
+    # The articles are few and the sources may be many: those are read past these.
+    own: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+    for article in articles:
+        texts = (article.title, *(statement.text for statement in article.statements))
+        for number, text in enumerate(texts):
+            for run in _runs(text, length):
+                own.setdefault(run, []).append((article.path, number))
+    found: dict[tuple[str, int], str] = {}
     for document in documents:
         for section in document.sections:
             # A paragraph that is copied whole runs on over its sentences.
-            words = _words(section.text)
-            runs.update(tuple(words[at : at + length]) for at in range(len(words) - length + 1))
-    return runs
+            for run in _runs(section.text, length):
+                for place in own.get(run, ()):
+                    found.setdefault(place, " ".join(run[:6]))
+    told: dict[str, list[_Said]] = {}
+    for (path, _), begins in sorted(found.items()):
+        line = f"{length} words as the source has them: {begins!r}..."
+        told.setdefault(path, []).append(("copied", line))
+    return told
 
 
-def _copied(article: Article, runs: set[tuple[str, ...]]) -> Iterator[_Said]:
-    length = COMMON_RUN + 1
-    for text in (article.title, *(statement.text for statement in article.statements)):
-        words = _words(text)
-        for at in range(len(words) - length + 1):
-            if tuple(words[at : at + length]) in runs:
-                yield (
-                    "copied",
-                    f"{length} words as the source has them: {' '.join(words[at : at + 6])!r}...",
-                )
-                break
+def _runs(text: str, length: int) -> Iterator[tuple[str, ...]]:
+    words = _words(text)
+    return (tuple(words[at : at + length]) for at in range(len(words) - length + 1))
 
 
 def _words(text: str) -> list[str]:

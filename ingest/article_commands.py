@@ -28,7 +28,7 @@ from rag.index import Store
 from rag.language import detect_language
 from rag.models import Question
 from rag.settings import Settings
-from rag.text import printable
+from rag.text import fold, printable
 from rag.usage import USAGE, Usage
 from rag.wiring import build_embedder, build_retriever, open_index
 
@@ -66,7 +66,7 @@ def check_articles(
             _read_now(source, settings) if source else (_indexed(settings), [])
         )  # fmt: skip
         vocabulary = Vocabulary.load(settings.corpus_dir)
-    except HelpdeskError as error:
+    except (HelpdeskError, OSError) as error:
         fail(str(error))
     for problem in problems:
         typer.echo(printable(f"ingest: {problem.path}: {problem.problem}"), err=True)
@@ -148,7 +148,10 @@ def new_article(
     settings = core_settings()
     if not any(letter.isalnum() for letter in question):
         fail("the question is empty", code=2)
+    question = fold(question)
     folder = settings.corpus_dir / ARTICLES_FOLDER
+    if not folder.is_dir():
+        fail(f"there are no articles in {folder}")
     try:
         generation = open_index(settings)
         retriever = build_retriever(settings, generation, build_embedder(settings))
@@ -183,7 +186,7 @@ def new_article(
     print("Say each statement in your own words, most important first; add ways people ask;")
     print("take `draft: true` out; then: python -m ingest articles check")
     for each in near:
-        print(f"near it: {each.article.article_id} ({each.article.title})")
+        print(printable(f"near it: {each.article.article_id} ({each.article.title})"))
 
 
 @app.command("report")
@@ -201,10 +204,13 @@ def report(
     except sqlite3.Error as error:
         fail(f"{settings.data_dir / USAGE}: {error}; it can be removed, counting begins anew")
     stale = sorted(each.article_id for each in generation.articles if each.stale)
-    answered = {each.subject: each.count for each in counts if each.outcome == "article"}
-    unused = sorted(
-        each.article_id for each in generation.articles if each.article_id not in answered
-    )
+    known = {each.article_id for each in generation.articles}
+    answered: dict[str, int] = {}
+    for each in counts:
+        if each.subject not in known and "article" not in each.outcome:
+            continue
+        answered[each.subject] = answered.get(each.subject, 0) + each.count
+    unused = sorted(known - answered.keys())
     missing = [each for each in counts if each.outcome not in _NOT_MISSING]
     if as_json:
         print(
@@ -227,6 +233,6 @@ def report(
     print(f"answers counted since {since}: {sum(each.count for each in counts)}")
     show_list(f"articles that answered nothing: {len(unused)}", unused)
     show_list(
-        "asked, and not answered well (kind, document that came nearest):",
+        "asked, and not answered well (kind, article or document that came nearest):",
         [f"{each.count} x {each.outcome}, {each.subject or 'none'}" for each in missing],
     )

@@ -11,7 +11,7 @@ from ingest.loaders.articles import ARTICLES
 from ingest.models import Document, Section
 from ingest.overlaps import plain_address
 from rag.models import Article, Chunk, Evidence, Part
-from rag.text import letters_digits, pin, sentences
+from rag.text import fold, letters_digits, pin, sentences
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,12 @@ class Library:
         """Know documents by their place and by their addresses."""
         self.documents: dict[tuple[str, str], Document] = {}
         self._pins: dict[tuple[str, str], dict[str, Pinned]] = {}
+        self._sources: set[str] = set()
         self._by_url: dict[str, tuple[str, str]] = {}
         for document in documents:
             place = document.source, document.path
             self.documents[place] = document
+            self._sources.add(document.source)
             for address in (document.url, *document.aliases):
                 if address:
                     self._by_url.setdefault(plain_address(address), place)
@@ -67,6 +69,10 @@ class Library:
             return None
         return self._by_url.get(plain_address(evidence.url.partition("#")[0]))
 
+    def has_lost(self, evidence: Evidence) -> bool:
+        """Whether the source of some evidence is at hand, and its page is not."""
+        return self.place_of(evidence) is None and evidence.source in self._sources
+
     def pins(self, place: tuple[str, str]) -> dict[str, Pinned]:
         """Everything of a document that can be pinned, by its pin."""
         if place not in self._pins:
@@ -82,8 +88,8 @@ def resolve_articles(
 ) -> list[Article]:
     """Tie every statement to the indexed sentence and chunk that carry it.
 
-    Evidence whose page is not indexed stays as it is, to be cited as a summary;
-    evidence whose sentence is gone from its page is marked stale.
+    Evidence whose source is not indexed stays as it is, to be cited as a summary;
+    evidence whose sentence is gone from its page, or page from its source, is stale.
     """
     library = Library(documents)
     by_text: dict[str, list[Chunk]] = defaultdict(list)
@@ -96,7 +102,7 @@ def resolve_articles(
     def resolve(evidence: Evidence) -> Evidence:
         place = library.place_of(evidence)
         if place is None:
-            return evidence
+            return replace(evidence, stale=library.has_lost(evidence))
         evidence = replace(evidence, source=place[0], path=place[1])
         pinned = library.pins(place).get(evidence.pin)
         if pinned is None:
@@ -105,10 +111,13 @@ def resolve_articles(
         for chunk in by_path[place]:
             if wanted in letters_digits(chunk.text):
                 return replace(evidence, quote=pinned.text, chunk_id=chunk.chunk_id)
-        # An equal paragraph elsewhere stands for it (see `drop_equal`).
-        elsewhere = by_text.get(wanted)
-        chunk_id = elsewhere[0].chunk_id if elsewhere else None
-        return replace(evidence, quote=pinned.text, chunk_id=chunk_id)
+        if pinned.section is None:  # the title: the page as a whole
+            own = by_path[place][:1]
+        else:
+            # An equal paragraph elsewhere stands for it (see `drop_equal`).
+            equal = by_text.get(wanted, [])
+            own = [chunk for chunk in equal if fold(pinned.text) in fold(chunk.text)][:1]
+        return replace(evidence, quote=pinned.text, chunk_id=own[0].chunk_id if own else None)
 
     return [
         replace(

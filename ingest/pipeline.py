@@ -230,7 +230,7 @@ def _digest(found: Gathered, embedder: Embedder, knowledge: Knowledge) -> str:
     hand = f"{sorted(knowledge.acronyms.items())} {knowledge.vocabulary} {knowledge.standing}"
     parts = [f"{INDEX_FORMAT} {_CHUNKER} {embedder.name} {hand} {list(knowledge.order)}"]
     if knowledge.head:
-        parts.append(hashlib.sha256(knowledge.head.numbers.tobytes()).hexdigest())
+        parts.append(hashlib.sha256(knowledge.head.matrix.tobytes()).hexdigest())
     # A document's language may be that of its neighbours.
     parts += sorted(
         f"{each.document_id} {each.sha256} {each.language} {each.superseded_by}"
@@ -267,7 +267,9 @@ def _contents(
         standing = cache.queries(knowledge.standing, embedder, count)
     ask_articles = np.array([number for number, _ in asks], dtype=np.int32)
     languages = [ask.language for _, ask in asks]
-    common = centres(ask_vectors, languages)
+    # With a few articles nothing can be measured, and raw cosines have bars of their own.
+    few = len(set(ask_articles.tolist())) < _ARTICLES_TO_MEASURE
+    common = {} if few else centres(ask_vectors, languages)
     head = knowledge.head.matrix if knowledge.head and common else None
     ask_vectors = compared(ask_vectors, languages, common, head)
     floor, bar = _ask_bars(ask_vectors, ask_articles)

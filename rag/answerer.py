@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rag import refusals
+from rag.articles import Fit, twisted
 from rag.citations import Footnotes
-from rag.countries import country_name
+from rag.countries import countries_in, country_name
 from rag.index import Generation
 from rag.language import detect_language
 from rag.lexical import expand, words
@@ -53,6 +54,8 @@ _ITEM_MARK = re.compile(r"^[-–•*]\s+")
 """What begins an item of a list, and says nothing outside it."""
 _SURE, _DECLINED, _LIKELY = 0.8, 0.7, 0.6
 """How sure it must be that an article fits: to answer, to say no, to say that it may answer."""
+_TOLD = 0.9
+"""How sure it must be that an article answers to do so although a page is still empty."""
 _DECLINING = {"known_gap": "known_gap", "safety": "unsafe"}
 """Kinds of articles that are a no, and the text that opens it."""
 _WEAK_BELOW = 1.0
@@ -74,12 +77,18 @@ class _Found:
 
     query: Query
     passages: list[Passage]
-    article: Article | None
-    """The one that fits best."""
-    certainty: float
-    """How sure it is that it answers."""
+    fit: Fit | None
+    """The article that fits best."""
     near: bool
     """Whether the question has to do with any article."""
+
+    @property
+    def told(self) -> bool:
+        """Whether an article tells what no page may have been written about."""
+        fit = self.fit
+        if fit is None or fit.article.declines:
+            return False
+        return fit.same or (fit.certainty >= _TOLD and fit.article.country is None)
 
     @property
     def best(self) -> float:
@@ -158,9 +167,9 @@ class Answerer:
             self.generation.gaps,
             [passage.chunk.text for passage in found.passages[:_READ]],
         )
-        if refusal:
+        if refusal and not found.told:
             return self._refuse(refusal, spoken, started, retrieved)
-        if chosen := self._chosen(found, language):
+        if chosen := self._chosen(found, question, language):
             answer = self._from_match(*chosen, question, spoken)
             if answer:
                 return self._timed(answer, started, retrieved)
@@ -175,18 +184,24 @@ class Answerer:
         # An article answers what is asked now: a follow-up that leans on earlier
         # turns matches none, a new question must not be bent by them.
         brought = self._retriever.find(query, _FOUND, question.filters)
-        sure = 0.0
-        # An article knows no limits.
-        if question.filters == Filters():
-            sure = max((each.certainty for each in brought.fits[:1]), default=0.0)
-        fit = brought.fits[0].article if brought.fits else None
         near = bool(brought.matches) and brought.matches[0].score >= self.generation.ask_floor
-        return _Found(query, brought.passages, fit, sure, near)
+        return _Found(query, brought.passages, next(iter(brought.fits), None), near)
 
-    def _chosen(self, found: _Found, language: str) -> tuple[Article, float] | None:
+    def _chosen(
+        self, found: _Found, question: Question, language: str
+    ) -> tuple[Article, float] | None:
         """The article to answer with, and how sure it is that it does; None: passages answer."""
-        if found.article and found.certainty >= _LIKELY:
-            return found.article, found.certainty
+        fit = found.fit
+        # An article knows no limits; what is declined is declined within them, too.
+        open_to_all = question.filters == Filters()
+        if fit and fit.certainty >= _LIKELY and (open_to_all or fit.article.declines):
+            sure = fit.certainty
+            doubted = twisted(question.text, found.query.language, fit.article)
+            # What it says first may have changed at its source; a no stays one.
+            gone = all(each.stale for each in fit.article.statements[0].evidence)
+            if (gone and not fit.article.declines) or (doubted and not fit.same):
+                sure = min(sure, _LIKELY)
+            return fit.article, sure
         best = found.passages[0].chunk if found.passages else None
         if best is None or best.kind != "article" or self._nothing(found, language):
             return None
@@ -203,7 +218,7 @@ class Answerer:
         A low score does not tell by itself (of 12 so refused over documents alone
         7 could be answered): no article may be near, either.
         """
-        if found.article is None:
+        if found.fit is None:
             return False
         share = 1.0 if language == "en" else _FOREIGN
         return not found.near and found.best < _NOTHING_BELOW * share
@@ -213,10 +228,11 @@ class Answerer:
     ) -> Answer | None:
         """What an article that answers, or may answer, has to say; None where it has nothing."""
         answer = self._from_article(article, question, language)
+        # A no holds whether or not the sentences still stand that explain it.
+        if article.declines and sure >= _DECLINED:
+            return self._declined(article, answer, language)
         if not answer.statements:
             return None
-        if article.kind in _DECLINING and sure >= _DECLINED:
-            return self._declined(article, answer, language)
         return answer if sure >= _SURE else self._hedged(answer, language)
 
     def _hedged(self, answer: Answer, language: str) -> Answer:
@@ -230,13 +246,19 @@ class Answerer:
         )
 
     def _declined(self, article: Article, answer: Answer, language: str) -> Answer:
-        """Say what a known gap or a rule of safety says; it is a no, with its reasons."""
+        """Say no, as a known gap or a rule of safety does.
+
+        The first statement says what is missing. The others tell of something
+        else, and an abstention has no citations that could carry them.
+        """
         reason: Reason = "unsafe" if article.kind == "safety" else "no_evidence"
-        said = [each.text for each in answer.statements]
         message = self._messages.say(language, _DECLINING[article.kind])
+        # Not in two languages at once.
+        said = [each.text for each in answer.statements[:1] if answer.language == language]
         return replace(
             answer,
             status="abstained",
+            language=language,
             text=" ".join([message, *said]),
             statements=(),
             citations=(),
@@ -298,7 +320,7 @@ class Answerer:
             next_step=NextStep(
                 "contact", self._messages.say(spoken, key, email=self._contact), email=self._contact
             ),
-            follow_ups=self._asked([found.article] if found.article and found.near else [], spoken),
+            follow_ups=self._asked([found.fit.article] if found.fit and found.near else [], spoken),
         )
 
     def _extract(self, found: _Found, notes: Footnotes) -> list[Statement]:
@@ -391,8 +413,11 @@ class Answerer:
         return self._timed(answer, started, retrieved)
 
     def _contact_step(self, question: Question, language: str) -> NextStep:
-        if question.country:
-            name = country_name(question.country, language)
+        named = countries_in(question.text, detect_language(question.text))
+        # The country that is asked about goes before the one somebody asks from.
+        country = named[0] if len(named) == 1 else question.country
+        if country:
+            name = country_name(country, language)
             text = self._messages.say(
                 language, "article_country_contact", country=name, email=self._contact
             )

@@ -10,6 +10,7 @@ them instead of 0.43 (docs/evaluation.md).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +18,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.countries import countries_in
 from rag.embedder import Vectors
 from rag.head import seen_by
 from rag.index import Generation
+from rag.lexical import words
 from rag.models import Article
 from rag.query import Query
+from rag.text import letters_digits
 
 ANY = ""
 """The language whose centre is that of all variants."""
@@ -29,14 +33,24 @@ _LEAN = 10
 """So many variants of all languages are added to those of one, which may have few."""
 _ENOUGH = 100
 """Variants from which on one can tell what they have in common."""
+_WORD = re.compile(r"[^\W_]+(?:n['’]t)?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_DENIALS = frozenset(
+    "not never without except stop forbidden prohibited don't doesn't isn't can't won't shouldn't"
+    " leave nicht nie kein keine keinen keiner ohne aufhören verboten pas jamais sans interdit"
+    " sin nunca prohibido não sem nunca proibido non senza vietato niet geen nooit zonder verboden"
+    " nie bez nigdy zabronione inte utan aldrig förbjudet ikke uden uten aldri aldrig forbudt ei"
+    " eivät ilman kielletty ne nikdy zakázané nem nélkül soha tilos nu fără niciodată interzis"
+    " не без никога забранено δεν χωρίς ποτέ ni brez nikoli nikada zabranjeno ära ilma mitte"
+    " nav nekad aizliegts nėra niekada draudžiama".split()
+)
+"""Words that turn what is asked into its opposite; "no" alone is too often something else."""
 _READ = 400
 """Variants looked at for a question."""
 _CONSIDERED = 10
 """Articles of which the best is chosen."""
 _EVEN, _NEAR, _LATE = 0.5, 1.7, 0.5
 """What certainty is made of."""
-_SAME = 0.995
-"""Cosine from which on question and variant are the same, but for a comma."""
 _LEAST = 0.01
 """The shortest way from floor to bar."""
 _BELOW = 0.9
@@ -130,6 +144,27 @@ class Fit:
         return 1 / (1 + math.exp(-sign))
 
 
+def twisted(question: str, language: str, article: Article) -> bool:
+    """Whether a question may mean something else than the article it is near to.
+
+    Vectors hardly see the difference between a thing and its opposite, nor between
+    two years; and whatever is asked about a country is near to its page.
+
+    Returns:
+        Whether it says no, or names a year, where no way of asking the article
+        does, or shares nothing with an article on a country but the country.
+    """
+    asked = set(_WORD.findall(question.lower()))
+    known = set(_WORD.findall(" ".join(each.text for each in article.asks).lower()))
+    told = known | set(_WORD.findall(" ".join(each.text for each in article.statements).lower()))
+    denied = bool(asked & _DENIALS) and not known & _DENIALS
+    if article.country:
+        about = {word for word in words(question) if not countries_in(word, language)}
+        if about.isdisjoint(words(" ".join(told))):
+            return True
+    return denied or any(_YEAR.fullmatch(word) and word not in told for word in asked)
+
+
 class Articles:
     """The articles of a generation."""
 
@@ -159,23 +194,28 @@ class Articles:
         )
         return [match for match, _ in zip(apt, range(count), strict=False)]
 
-    def fits(self, matches: Sequence[Match], scores: NDArray[np.float32]) -> list[Fit]:
+    def fits(
+        self, question: str, matches: Sequence[Match], scores: NDArray[np.float32]
+    ) -> list[Fit]:
         """Order the nearest articles by how well they fit, best first.
 
         Args:
+            question: What was asked.
             matches: Articles near the question, best first.
             scores: What the passages alone say of every chunk; shape ``(chunks,)``.
 
         Returns:
-            Those of the first few that rest on something indexed.
+            Those of the first few that rest on something indexed, or say no.
         """
         floor, reach = self._generation.ask_floor, self._reach
+        asked = letters_digits(question)
         found = []
         for match in matches[:_CONSIDERED]:
-            chunks, _ = self._evidence[match.article.article_id]
-            if len(chunks):
-                rank = int((scores > scores[chunks].max()).sum()) + 1
-                same = match.score >= _SAME
+            chunks, _ = self._evidence[match.article.document_id]
+            # A no holds although nothing that explains it is indexed.
+            if len(chunks) or match.article.declines:
+                rank = int((scores > scores[chunks].max(initial=0)).sum()) + 1 if len(chunks) else 1
+                same = asked in (letters_digits(each.text) for each in match.article.asks)
                 found.append(Fit(match.article, (match.score - floor) / reach, rank, same))
         return sorted(found, key=lambda each: (-each.certainty, -each.nearness))
 
@@ -200,7 +240,7 @@ class Articles:
         for match in matches:
             near = min((match.score - silent) / (1 - silent), 1.0)
             if near > 0:
-                chunks, shares = self._evidence[match.article.article_id]
+                chunks, shares = self._evidence[match.article.document_id]
                 np.maximum.at(found, chunks, np.float32(near) * shares)
         return found
 
@@ -220,7 +260,7 @@ class Articles:
             own = numbers.get(f"{article.document_id}#0")
             if own is not None:
                 shares.setdefault(own, 1.0)
-            known[article.article_id] = (
+            known[article.document_id] = (
                 np.array(list(shares), dtype=np.int64),
                 np.array(list(shares.values()), dtype=np.float32),
             )

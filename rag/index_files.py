@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from rag.models import Article, Chunk, Gap, IndexedDocument, Resource
 
-INDEX_FORMAT = 3
+INDEX_FORMAT = 4
 """Raised whenever an older generation can no longer be read."""
 SQLITE = "index.sqlite"
 CHROMA = "chroma"

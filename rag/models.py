@@ -477,6 +477,11 @@ class Article:
     translations: tuple[Translation, ...] = ()
 
     @property
+    def declines(self) -> bool:
+        """Whether it says no: what the framework leaves out, or what is not to be helped with."""
+        return self.kind in ("known_gap", "safety")
+
+    @property
     def stale(self) -> bool:
         """Whether a sentence it rests on is no longer on its page."""
         return any(each.stale for said in self.statements for each in said.evidence)

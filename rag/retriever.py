@@ -124,7 +124,7 @@ class Retriever:
         legs = self._legs(query, allowed, matches)
         scores = _only(self.weights.values @ legs, allowed)
         near = scores - self.weights.values[_TOLD] @ legs[_TOLD]
-        fits = self._articles.fits(matches, near)
+        fits = self._articles.fits(query.question, matches, near)
         return Findings(self._ranking(query, scores, near, count), matches, fits)
 
     def _ranking(

@@ -56,8 +56,8 @@ class Usage:
         """
         outcome, subject = _told(answer)
         on = (day or datetime.now(UTC).date()).isoformat()
-        fresh = not self._file.exists()
         try:
+            fresh = not self._file.exists()
             with closing(sqlite3.connect(self._file, timeout=_WAIT_S)) as database, database:
                 # No count waits for the disk, and none is half written when the power fails.
                 if fresh:
@@ -69,7 +69,7 @@ class Usage:
                     " ON CONFLICT DO UPDATE SET count = count + 1",
                     (on, outcome, subject),
                 )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             _LOG.warning("usage is not counted: %s", error)
 
     def read(self) -> tuple[str | None, list[Counted]]:
@@ -90,9 +90,10 @@ class Usage:
 
 
 def _told(answer: Answer) -> tuple[str, str]:
-    if answer.article is not None:
-        return ("article" if answer.strength == "strong" else "article_weak"), answer.article.id
     cited = answer.citations[0].document_id if answer.citations else ""
+    subject = answer.article.id if answer.article else cited
     if answer.status == "abstained":
-        return answer.reason or "no_evidence", cited
-    return answer.strength, cited
+        return answer.reason or "no_evidence", subject
+    if answer.article is not None:
+        return ("article" if answer.strength == "strong" else "article_weak"), subject
+    return answer.strength, subject

@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ingest.loaders.textfile import read_text_file, split_front_matter
 from ingest.models import Block, Document, Loaded, Problem, Section, Skipped, fingerprint
 from rag.errors import UnreadableDocument
+from rag.kept import load_yaml
 from rag.models import Article, ArticleStatement, Ask, Evidence, Translation
 from rag.text import fold, pin
 
@@ -28,6 +29,8 @@ ARTICLES = "articles"
 """The name of the source that all shipped articles belong to."""
 
 _MARKER = re.compile(r"\[\^([\w-]+)\]")
+_FALSE_MARKER = re.compile(r"\[\d+\]")
+"""In an answer it would pass for a citation."""
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
@@ -40,7 +43,7 @@ class _Evidence(_Strict):
     path: str
     title: str
     section: list[str] = []
-    url: str | None
+    url: Annotated[str, Field(pattern=r"^https?://")] | None
     label: Literal["required", "recommended", "informational"] | None = None
     pin: str
 
@@ -49,19 +52,32 @@ def _as_iso(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
+def _norwegian(given: object) -> object:
+    # YAML takes a bare `no` for false; here it can only be a language.
+    if not isinstance(given, dict):
+        return given
+    return {("no" if key is False else key): asks for key, asks in given.items()}
+
+
+_LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+_AskText = Annotated[str, Field(max_length=300, pattern=r"[^\W_]")]
+_Audience = Literal[
+    "researcher", "data_holder", "infrastructure", "policy", "clinician", "citizen",
+    "contact_point", "staff",
+]  # fmt: skip
+
+
 class _Front(_Strict):
     """The front matter of an article."""
 
-    title: str
+    title: Annotated[str, Field(min_length=1)]
     kind: Literal["answer", "known_gap", "navigation", "contact", "safety"]
-    intent: str
+    intent: Annotated[str, Field(min_length=1)]
     audience: list[str]
     country: str | None = None
     label: str | None = None
     topics: list[str] = []
-    ask: dict[
-        Annotated[str, Field(pattern=r"^[a-z]{2}$")], list[Annotated[str, Field(min_length=2)]]
-    ]
+    ask: Annotated[dict[_LanguageCode, list[_AskText]], BeforeValidator(_norwegian)]
     evidence: dict[str, _Evidence]
     checked: Annotated[str, BeforeValidator(_as_iso), Field(pattern=r"^\d{4}-\d\d-\d\d$")]
     reviewed_by: str = ""
@@ -91,19 +107,27 @@ def article_files(folder: Path) -> list[Path]:
     """Every article below a folder, in a fixed order; no translations."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.rglob("*.md") if "." not in path.stem)
+    found = (path for path in folder.rglob("*.md") if "." not in path.stem)
+    # What is no regular file (a pipe, a device) would never end.
+    return sorted(path for path in found if path.is_file())
 
 
 def translation_files(article: Path) -> list[Path]:
     """The translations that lie beside an article, by language."""
-    return sorted(article.parent.glob(f"{article.stem}.*.md"))
+    return sorted(path for path in article.parent.glob(f"{article.stem}.*.md") if path.is_file())
 
 
 def load_articles(folder: Path) -> Iterator[LoadedArticles]:
     """Read every article with its translations, one result an article."""
+    taken: dict[str, str] = {}
     for path in article_files(folder):
         loaded = LoadedArticles()
         relative = f"{ARTICLES}/{path.relative_to(folder).as_posix()}"
+        if path.stem in taken:
+            loaded.problems.append(Problem(relative, f"its name is taken by {taken[path.stem]}"))
+            yield loaded
+            continue
+        taken[path.stem] = relative
         try:
             text = read_text_file(path)
             article = read_article(text, path.stem, relative)
@@ -130,7 +154,7 @@ def load_articles(folder: Path) -> Iterator[LoadedArticles]:
 
 def is_draft(text: str) -> bool:
     """Whether the file of an article says that it is still being written."""
-    given, _ = split_front_matter(text)
+    given, _ = split_front_matter(text, load_yaml)
     return bool(given and given.get("draft"))
 
 
@@ -140,7 +164,7 @@ def body_pin(text: str) -> str:
     Args:
         text: The whole file of the article.
     """
-    _, body = split_front_matter(text)
+    _, body = split_front_matter(text, load_yaml)
     return pin(body)
 
 
@@ -190,7 +214,7 @@ def read_translation(text: str, file: Path, original: str) -> Translation | None
         UnreadableDocument: It does not say the same: other statements, or other evidence.
     """
     front, body = _parsed(text, _TranslationFront)
-    _, body_of_original = split_front_matter(original)
+    _, body_of_original = split_front_matter(original, load_yaml)
     told, telling = _paragraphs(body), _paragraphs(body_of_original)
     if front.of != body_pin(original):
         return None
@@ -208,7 +232,7 @@ _Matter = TypeVar("_Matter", bound=_Strict)
 
 
 def _parsed(text: str, form: type[_Matter]) -> tuple[_Matter, str]:
-    given, body = split_front_matter(text)
+    given, body = split_front_matter(text, load_yaml)
     if given is None:
         raise UnreadableDocument("no front matter")
     try:
@@ -227,6 +251,8 @@ def _statement(paragraph: str, evidence: dict[str, _Evidence]) -> ArticleStateme
     keys = _MARKER.findall(paragraph)
     words = fold(_MARKER.sub("", paragraph))
     unknown = [key for key in keys if key not in evidence]
+    if not words.isprintable() or _FALSE_MARKER.search(words):
+        raise UnreadableDocument(f"control characters, or a marker [n], in {words[:60]!r}")
     if unknown:
         raise UnreadableDocument(f"no evidence named {unknown[0]!r}")
     if not keys:

@@ -32,7 +32,7 @@ _HEADING_IAL = re.compile(r"^(#{1,6} [^\n]*)\n\{:[^}\n]*#([\w:.-]+)[^}\n]*\}[ \t
 _ATTRIBUTE_LIST = re.compile(r"\{:[^}\n]*\}")
 # Kramdown takes a link target with spaces, CommonMark only between < and >.
 _SPACED_TARGET = re.compile(r"\]\(((?!<)[^()\n\"']*[^()\s\"'] [^()\n\"']*)\)")
-_PARENTHESIS = re.compile(r"^([ \t]*\d{1,9})\)(?=[ \t])", re.MULTILINE)
+_PARENTHESIS = re.compile(r"^( {0,3}(?:> ?)*\d{1,9})\)(?=[ \t])", re.MULTILINE)
 _LONE_BREAK = re.compile(r"^[ \t]*<br\s*/?>[ \t]*$", re.MULTILINE)
 _HTML_BLOCK = re.compile(
     r"^ {0,3}<(div|section|article|table|ul|ol|dl|details|center|nav|aside|header|footer|main|form"
@@ -55,7 +55,7 @@ def to_soup(markdown: str) -> BeautifulSoup:
 
 def as_kramdown(markdown: str) -> str:
     """Write what kramdown takes for text so that CommonMark does, too: ``1)`` begins no list."""
-    return _outside_fences(markdown, lambda text: _PARENTHESIS.sub(r"\1\\)", text))
+    return _outside_fences(markdown, lambda text: _PARENTHESIS.sub(r"\1&#41;", text))
 
 
 def _set_heading_ids(tokens: Sequence[Token]) -> None:

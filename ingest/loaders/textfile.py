@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from rag.errors import UnreadableDocument
-from rag.kept import load_yaml
 from rag.text import fold
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
@@ -43,8 +42,15 @@ def read_text_file(path: Path) -> str:
     return text
 
 
-def split_front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
+def split_front_matter(
+    text: str, parse: Callable[[str], Any] = yaml.safe_load
+) -> tuple[dict[str, Any] | None, str]:
     """Cut a text into its front matter and its body.
+
+    Args:
+        text: The whole file.
+        parse: Reads YAML. The slow reader that is used by default also survives
+            what was written to break one.
 
     Returns:
         The front matter, None where there is none, and the rest of the text.
@@ -56,7 +62,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
     if match is None:
         return None, text
     try:
-        front = load_yaml(match[1])
+        front = parse(match[1])
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 2}" if mark else ""

@@ -105,8 +105,39 @@ def test_a_reworded_neighbour_makes_nothing_stale(write: Write) -> None:
 
 
 def test_evidence_that_is_not_at_hand_is_not_judged(write: Write) -> None:
-    elsewhere = gauges(path="other.md", url="https://tide.example/other")
+    elsewhere = gauges(source="harbour", path="other.md", url="https://tide.example/other")
     assert findings(write, article("In 1999 it was read at noon."), document=elsewhere) == []
+
+
+def test_a_page_that_has_gone_from_its_source_makes_its_articles_stale(write: Write) -> None:
+    other = gauges(path="other.md", url="https://tide.example/other")
+    (found,) = findings(write, article(), document=other)
+    assert (found.kind, "its page is gone, gauges.md" in found.said) == ("stale", True)
+
+
+def test_an_address_of_another_page_is_a_dead_link(write: Write) -> None:
+    elsewhere = article().replace("https://tide.example/gauges", "https://other.example/gauges")
+    assert [each.kind for each in findings(write, elsewhere)] == ["dead link"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"gauges/when.de.md": TRANSLATION.format(of="0" * 16, said="Bei Tagesanbruch.")},
+        {"gauges/when.v2.md": "Whatever."},
+        {"gauges/When.MD": "Whatever."},
+    ],
+)
+def test_a_file_that_nobody_reads_is_told(write: Write, files: dict[str, str]) -> None:
+    shelf = read_shelf(write(files))
+    assert [each.path for each in check(shelf, [gauges()])] == list(files)
+
+
+def test_a_translation_in_another_language_than_its_name_says_is_told(write: Write) -> None:
+    original = article("Since May 2031, ask the warden of the lock about the gauge.")
+    said = "Seit Mai 2031 fragt man den Wärter der Schleuse nach dem Pegel."
+    (found,) = translated(write, said, original)
+    assert found.said == "it reads as 'de'"
 
 
 def test_the_page_is_known_by_its_address_where_its_source_has_another_name(write: Write) -> None:
@@ -223,14 +254,19 @@ def translated(write: Write, said: str, original: str, of: str | None = None) ->
 
 def test_a_translation_says_the_same(write: Write) -> None:
     original = article("Since May 2031, ask.")
-    assert translated(write, "Desde maio de 2031, pergunte.", original) == []
+    said = "Desde maio de 2031, pergunte ao guarda da eclusa quando é lida a régua."
+    assert translated(write, said, original) == []
 
 
 @pytest.mark.parametrize(
     ("said", "of", "told"),
     [
-        ("Desde maio, pergunte.", None, "it differs in 2031"),
-        ("Desde maio de 2031, pergunte a a@b.example.", None, "it differs in a@b.example"),
+        ("Desde maio, pergunte ao guarda quando é lida a régua.", None, "it differs in 2031"),
+        (
+            "Desde maio de 2031, pergunte a quem guarda a régua: (a@b.example).",
+            None,
+            "it differs in a@b.example",
+        ),
         ("Desde 2031. [^dawn]\n\nPergunte.", None, "its statements do not rest"),
         ("Desde maio de 2031, pergunte.", "0" * 16, "the article has changed since"),
     ],

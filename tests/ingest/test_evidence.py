@@ -105,8 +105,12 @@ def test_a_reworded_neighbour_does_not_make_an_article_stale() -> None:
 
 
 def test_evidence_of_a_page_that_is_not_indexed_stays_as_it_is() -> None:
-    held = evidence(path="elsewhere.md")
+    held = replace(evidence(path="elsewhere.md"), source="harbour")
     assert resolved(held, page(DAWN)) == held
+
+
+def test_a_page_that_has_gone_from_its_source_makes_its_evidence_stale() -> None:
+    assert resolved(evidence(path="elsewhere.md"), page(DAWN)).stale
 
 
 def test_the_same_path_of_another_source_is_another_page() -> None:
@@ -144,11 +148,12 @@ def test_a_statement_whose_source_is_not_indexed_becomes_a_summary() -> None:
 
 def test_a_summary_never_stands_in_for_an_indexed_source() -> None:
     document = page(DAWN)
+    elsewhere = replace(evidence(path="elsewhere.md"), source="harbour")
     written = article(
         ("Found.", [evidence()]),
-        ("Found in part.", [evidence(path="elsewhere.md"), evidence()]),
+        ("Found in part.", [elsewhere, evidence()]),
         ("Stale.", [evidence("Read it at noon.")]),
-        ("Not indexed.", [evidence(path="elsewhere.md")]),
+        ("Not indexed.", [elsewhere]),
     )
     (chunk,) = summary_chunks(resolve_articles([written], [document], chunks_of(document)))
     assert chunk.text == "Not indexed."
@@ -174,3 +179,15 @@ def test_evidence_is_found_on_the_live_page_where_its_repository_is_not_indexed(
 def test_evidence_is_looked_up_in_its_own_source_first() -> None:
     live = replace(page(DUSK), source="site", url="https://tide.example/gauges")
     assert resolved(evidence(), page(DAWN), live).source == "atlas"
+
+
+def test_a_title_stands_for_its_own_page_whatever_heading_elsewhere_is_called_so() -> None:
+    empty = page("Nothing is said here.", path="hours.md", title="Old hours")
+    other = page("OLD HOURS", "They were others.", path="other.md", title="Other")
+    chunks = [chunk for each in (other, empty) for chunk in chunk_document(each)]
+    held = evidence("Old hours", path="hours.md")
+    (resolved,) = resolve_articles([article(("There is a page.", [held]))], [empty, other], chunks)
+    (found,) = resolved.statements[0].evidence
+    assert found.quote == "Old hours"
+    assert found.chunk_id == chunks[-1].chunk_id
+    assert chunks[-1].path == "hours.md"

@@ -297,7 +297,7 @@ def fits(generation: Generation, scores: dict[str, float], *matches: Match) -> l
     of_chunks = np.zeros(generation.info.chunks, dtype=np.float32)
     for chunk_id, score in scores.items():
         of_chunks[numbers[chunk_id]] = score
-    return Articles(generation).fits(matches, of_chunks)
+    return Articles(generation).fits("", matches, of_chunks)
 
 
 def test_an_article_has_the_rank_of_the_first_passage_that_it_rests_on(

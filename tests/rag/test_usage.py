@@ -58,13 +58,14 @@ def test_before_the_first_answer_there_is_nothing_and_no_file(usage: Usage, tmp_
     ("answer", "outcome", "subject"),
     [
         (FROM_ARTICLE, "article", "when"),
+        (replace(FROM_ARTICLE, strength="weak"), "article_weak", "when"),
         (FROM_PASSAGES, "strong", "atlas:ebb.md"),
         (UNSURE, "weak", "atlas:ebb.md"),
         (REFUSED, "unsafe", ""),
         (EMPTY_PAGE, "not_written_yet", "atlas:ebb.md"),
         (replace(ANSWER, status="abstained"), "no_evidence", ""),
         # A known gap is an article's own no.
-        (replace(REFUSED, reason="no_evidence", article=NOTE), "article", "when"),
+        (replace(REFUSED, reason="no_evidence", article=NOTE), "no_evidence", "when"),
     ],
 )
 def test_an_answer_counts_under_its_kind_and_what_it_came_from(
