@@ -45,7 +45,7 @@ _DENIALS = frozenset(
     " nav nekad aizliegts nėra niekada draudžiama".split()
 )
 """Words that turn what is asked into its opposite; "no" alone is too often something else."""
-_READ = 400
+_READ = 200
 """Variants looked at for a question."""
 _CONSIDERED = 10
 """Articles of which the best is chosen."""
@@ -215,7 +215,7 @@ class Articles:
             # A no holds although nothing that explains it is indexed.
             if len(chunks) or match.article.declines:
                 rank = int((scores > scores[chunks].max(initial=0)).sum()) + 1 if len(chunks) else 1
-                same = asked in (letters_digits(each.text) for each in match.article.asks)
+                same = asked in self._asked[match.article.document_id]
                 found.append(Fit(match.article, (match.score - floor) / reach, rank, same))
         return sorted(found, key=lambda each: (-each.certainty, -each.nearness))
 
@@ -243,6 +243,14 @@ class Articles:
                 chunks, shares = self._evidence[match.article.document_id]
                 np.maximum.at(found, chunks, np.float32(near) * shares)
         return found
+
+    @cached_property
+    def _asked(self) -> dict[str, frozenset[str]]:
+        """For each article the ways in which it is asked, by their letters."""
+        return {
+            article.document_id: frozenset(letters_digits(ask.text) for ask in article.asks)
+            for article in self._generation.articles
+        }
 
     @cached_property
     def _evidence(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]:
