@@ -201,7 +201,15 @@ class Answerer:
             gone = all(each.stale for each in fit.article.statements[0].evidence)
             if (gone and not fit.article.declines) or (doubted and not fit.same):
                 sure = min(sure, _LIKELY)
-            return fit.article, sure
+            # What is only likely does not stand before a page that is clearly meant.
+            if (
+                sure >= _SURE
+                or fit.article.declines
+                or fit.rank == 1
+                or self._weak(found, language)
+            ):
+                return fit.article, sure
+            return None
         best = found.passages[0].chunk if found.passages else None
         if best is None or best.kind != "article" or self._nothing(found, language):
             return None
@@ -298,13 +306,7 @@ class Answerer:
     def _from_passages(self, found: _Found, language: str, spoken: str) -> Answer:
         notes = Footnotes(self.generation)
         statements = self._extract(found, notes)
-        best = found.passages[0]
-        bar = _WEAK_BELOW if language == "en" else _WEAK_BELOW_FOREIGN
-        weak = (
-            best.chunk.kind == "article"
-            or found.best < bar
-            or (language == "en" and self._spoken_of(found) < _SPOKEN_OF)
-        )
+        weak = self._weak(found, language)
         text = _joined(statements)
         if weak:
             text = f"{self._messages.say(spoken, 'weak')} {text}"
@@ -321,6 +323,16 @@ class Answerer:
                 "contact", self._messages.say(spoken, key, email=self._contact), email=self._contact
             ),
             follow_ups=self._asked([found.fit.article] if found.fit and found.near else [], spoken),
+        )
+
+    def _weak(self, found: _Found, language: str) -> bool:
+        """Whether the passages may have little to do with the question."""
+        bar = _WEAK_BELOW if language == "en" else _WEAK_BELOW_FOREIGN
+        return (
+            not found.passages
+            or found.passages[0].chunk.kind == "article"
+            or found.best < bar
+            or (language == "en" and self._spoken_of(found) < _SPOKEN_OF)
         )
 
     def _extract(self, found: _Found, notes: Footnotes) -> list[Statement]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ USAGE = "usage.sqlite"
 """Its name in the data directory."""
 
 _LOG = logging.getLogger(__name__)
-_WAIT_S = 0.2
+_WAIT_S = 1.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     day TEXT NOT NULL, outcome TEXT NOT NULL, subject TEXT NOT NULL, count INTEGER NOT NULL,
@@ -61,7 +61,9 @@ class Usage:
             with closing(sqlite3.connect(self._file, timeout=_WAIT_S)) as database, database:
                 # No count waits for the disk, and none is half written when the power fails.
                 if fresh:
-                    database.execute("PRAGMA journal_mode = WAL")
+                    # Of several that make it at once the first one sets it.
+                    with suppress(sqlite3.OperationalError):
+                        database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA synchronous = NORMAL")
                 database.execute(_SCHEMA)
                 database.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -60,9 +61,15 @@ def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[str
     for name, text in PAGES.items():
         (folder / name).write_text(text, encoding="utf-8")
     port = _free_port()
+    # Some of the shipped articles: to embed all of them takes minutes.
+    corpus = tmp_path_factory.mktemp("shipped") / "corpus"
+    shutil.copytree(root / "corpus", corpus, ignore=shutil.ignore_patterns("articles"))
+    for topic in ("share-data", "contact", "engage"):
+        shutil.copytree(root / "corpus" / "articles" / topic, corpus / "articles" / topic)
     environment = {
         **os.environ,
         "HELPDESK_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+        "HELPDESK_CORPUS_DIR": str(corpus),
         "PORT": str(port),
     }
     ingest = [sys.executable, "-m", "ingest", "run", "--source", str(folder)]
