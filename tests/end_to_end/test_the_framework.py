@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,9 +53,16 @@ PROTOTYPE = (
 )
 
 
+ARTICLES = (
+    "engage", "find-data", "share-data", "run-pipeline", "connect-institute", "mirror-groups",
+    "contact", "access-data",
+)  # fmt: skip
+"""Topics of shipped articles that are indexed here."""
+
+
 @dataclass(frozen=True)
 class Indexed:
-    """The framework with the shipped articles, in a data directory of its own."""
+    """The framework with some of the shipped articles, in a data directory of its own."""
 
     answerer: Answerer
     report: dict[str, object]
@@ -78,9 +86,16 @@ def indexed(
     framework: Path, root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Indexed]:
     data = tmp_path_factory.mktemp("framework")
-    environment = {**os.environ, "HELPDESK_DATA_DIR": str(data)}
+    # To embed all articles takes minutes; test_the_articles.py checks every one of them.
+    corpus = tmp_path_factory.mktemp("shipped") / "corpus"
+    shutil.copytree(root / "corpus", corpus, ignore=shutil.ignore_patterns("articles"))
+    for topic in ARTICLES:
+        shutil.copytree(root / "corpus" / "articles" / topic, corpus / "articles" / topic)
+    environment = {
+        **os.environ, "HELPDESK_DATA_DIR": str(data), "HELPDESK_CORPUS_DIR": str(corpus)
+    }  # fmt: skip
     report = _ingest(root, framework, environment)
-    settings = Settings(data_dir=data)
+    settings = Settings(data_dir=data, corpus_dir=corpus)
     answerer = build_answerer(settings, open_index(settings), build_embedder(settings))
     yield Indexed(answerer, report, environment)
     answerer.generation.close()
@@ -226,7 +241,7 @@ def test_no_chunk_holds_boilerplate_comments_attribute_lists_or_template_text(
         assert "digital transformation" not in text, chunk.chunk_id
 
 
-def test_every_statement_of_every_article_is_carried_by_the_indexed_source(
+def test_every_statement_of_an_article_is_carried_by_the_indexed_source(
     indexed: Indexed,
 ) -> None:
     evidence = [
