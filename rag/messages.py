@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from babel import Locale, UnknownLocaleError
 
 FALLBACK = "en"
 
@@ -34,7 +35,19 @@ class Messages:
         """The languages there are texts for."""
         return frozenset(self.texts)
 
-    def say(self, language: str, key: str, **values: str) -> str:
+    def say(self, language: str, key: str, /, **values: str) -> str:
         """Return a text with its placeholders filled."""
         text = self.texts.get(language, {}).get(key) or self.texts[FALLBACK][key]
         return text.format(**values)
+
+
+def language_name(language: str, spoken: str) -> str:
+    """What a language is called in another, else in English, else by its code."""
+    for code in (spoken, FALLBACK):
+        try:
+            name = Locale.parse(code).languages.get(language)
+        except UnknownLocaleError:
+            continue
+        if name:
+            return str(name)
+    return language

@@ -268,6 +268,8 @@ class Statement:
 
     text: str
     citations: tuple[int, ...]
+    language: str = "en"
+    """ISO 639-1 of the text: a quote is in that of its source."""
 
 
 @dataclass(frozen=True)
@@ -308,6 +310,7 @@ class Answer:
     id: str
     status: Status
     language: str
+    """ISO 639-1 of what the helpdesk itself says; statements have their own."""
     text: str
     statements: tuple[Statement, ...] = ()
     citations: tuple[Citation, ...] = ()

@@ -63,12 +63,23 @@ class Weights:
 class Findings:
     """What a query brings."""
 
+    query: Query
     passages: list[Passage]
     """Best first."""
-    matches: list[Match]
-    """Articles near the question, best first."""
     fits: list[Fit]
     """The nearest articles, by how well they fit with the passages considered."""
+    near: bool
+    """Whether the question has to do with any article."""
+
+    @property
+    def fit(self) -> Fit | None:
+        """The article that fits best."""
+        return next(iter(self.fits), None)
+
+    @property
+    def best(self) -> float:
+        """How near the nearest passage is; it need not be the first."""
+        return max((passage.near for passage in self.passages), default=0.0)
 
 
 class Retriever:
@@ -120,12 +131,13 @@ class Retriever:
             filters: What passages are limited to.
         """
         allowed = self.generation.allowed(filters or Filters())
-        matches = self.articles(query, _NEAR)
+        matches = self._articles.matches(query, _NEAR)
         legs = self._legs(query, allowed, matches)
         scores = _only(self.weights.values @ legs, allowed)
         near = scores - self.weights.values[_TOLD] @ legs[_TOLD]
         fits = self._articles.fits(query.question, matches, near)
-        return Findings(self._ranking(query, scores, near, count), matches, fits)
+        close = bool(matches) and matches[0].score >= self.generation.ask_floor
+        return Findings(query, self._ranking(query, scores, near, count), fits, close)
 
     def _ranking(
         self, query: Query, scores: NDArray[np.float32], near: NDArray[np.float32], count: int
@@ -156,10 +168,6 @@ class Retriever:
         order = np.argsort(-self._reranker.scores(query.text, texts), kind="stable")
         return [*(read[position] for position in order), *passages[RERANKED:]]
 
-    def articles(self, query: Query, count: int = 5) -> list[Match]:
-        """Return the articles whose asking variants are nearest, best first."""
-        return self._articles.matches(query, count)
-
     def legs(self, query: Query, allowed: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Every score of every chunk, before they are weighed.
 
@@ -171,7 +179,7 @@ class Retriever:
         Returns:
             Shape ``(7, chunks)``, the rows in the order of `Weights`, navigation below 0.
         """
-        return self._legs(query, allowed, self.articles(query, _NEAR))
+        return self._legs(query, allowed, self._articles.matches(query, _NEAR))
 
     def _legs(
         self, query: Query, allowed: NDArray[np.bool_] | None, matches: Sequence[Match]

