@@ -22,10 +22,11 @@ from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from ingest.sources import Registry, listed_sources, named_sources
 from ingest.sync import SourceState, SyncLog
-from ingest.terminal import SHOWN, Bars, client_of, core_settings, fail, ingest_settings, show_list
+from ingest.terminal import SHOWN, Bars, fail, show_list
 from ingest.watch import due as due_sources
 from ingest.watch import exit_on_signals, run_as_child
 from ingest.watch import watch as keep_watch
+from ingest.wiring import client_of, core_settings, ingest_settings
 from rag.errors import HelpdeskError
 from rag.glossary import Glossary, load_neutral
 from rag.head import load_head
@@ -98,7 +99,7 @@ def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) 
         glossary = Glossary.load(settings.corpus_dir)
         embedder = build_embedder(settings)
         knowledge = Knowledge(
-            articles=settings.corpus_dir / "articles" if articles else None,
+            articles=settings.corpus_dir / ARTICLES if articles else None,
             acronyms=glossary.acronyms,
             standing=standing_texts(glossary, load_neutral(settings.corpus_dir)),
             vocabulary=Vocabulary.load(settings.corpus_dir),

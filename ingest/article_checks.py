@@ -10,25 +10,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ingest.evidence import Library, Pinned
-from ingest.loaders.articles import (
-    article_files,
-    body_pin,
-    is_draft,
-    read_article,
-    read_translation,
-    translation_files,
-)
-from ingest.loaders.textfile import read_text_file
+from ingest.loaders.articles import ArticleFile, read_articles
 from ingest.models import Document
 from ingest.overlaps import plain_address
-from rag.errors import UnreadableDocument
 from rag.language import LANGUAGES, detect_language
-from rag.models import LABELS, Article, ArticleStatement, Evidence, Resource, Translation
+from rag.models import LABELS, Article, ArticleStatement, Evidence, Resource
 from rag.text import letters_digits
 
 COMMON_RUN = 12
@@ -95,24 +86,16 @@ def read_shelf(folder: Path) -> Shelf:
     """Read every article and translation of a folder, drafts included."""
     articles: list[Article] = []
     findings: list[Finding] = []
-    first: dict[str, str] = {}
-    for file in article_files(folder):
-        path = file.relative_to(folder).as_posix()
-        if file.stem in first:
-            findings.append(Finding(path, "unreadable", f"its id is taken by {first[file.stem]}"))
-        first.setdefault(file.stem, path)
-        try:
-            text = read_text_file(file)
-            article = read_article(text, file.stem, path)
-        except UnreadableDocument as error:
-            findings.append(Finding(path, "unreadable", str(error)))
-            continue
-        if is_draft(text):
-            findings.append(Finding(path, "draft", "still being written, and not indexed"))
-            continue
-        translations, told = _translations(file, text, article, folder)
-        articles.append(replace(article, translations=translations))
-        findings += told
+    for each in read_articles(folder):
+        if each.taken_by:
+            findings.append(Finding(each.path, "unreadable", f"its id is taken by {each.taken_by}"))
+        if each.article is None:
+            findings.append(Finding(each.path, "unreadable", str(each.problem)))
+        elif each.draft:
+            findings.append(Finding(each.path, "draft", "still being written, and not indexed"))
+        else:
+            articles.append(each.article)
+            findings += _translations(each, each.article)
     for file in sorted(folder.rglob("*")):
         stem, _, language = file.stem.rpartition(".")
         if not file.is_file() or (file.suffix == ".md" and not stem):
@@ -205,34 +188,23 @@ def coverage(
     )
 
 
-def _translations(
-    file: Path, text: str, article: Article, folder: Path
-) -> tuple[tuple[Translation, ...], list[Finding]]:
-    """The translations of an article, and what is wrong with them."""
-    found: list[Translation] = []
-    findings: list[Finding] = []
-    for each in translation_files(file):
-        path = each.relative_to(folder).as_posix()
-        try:
-            read = read_translation(read_text_file(each), each, text)
-        except UnreadableDocument as error:
-            findings.append(Finding(path, "translation", str(error)))
+def _translations(file: ArticleFile, article: Article) -> Iterator[Finding]:
+    """What is wrong with the translations of an article."""
+    for each in file.translations:
+        if each.read is None:
+            line = each.problem or f"the article has changed since; it is now {file.pin}"
+            yield Finding(each.path, "translation", line)
             continue
-        if read is None:
-            line = f"the article has changed since; it is now {body_pin(text)}"
-            findings.append(Finding(path, "translation", line))
-            continue
-        found.append(read)
+        read = each.read
         spoken = detect_language(" ".join(read.statements))
         if spoken != read.language:
-            findings.append(Finding(path, "translation", f"it reads as {spoken!r}"))
+            yield Finding(each.path, "translation", f"it reads as {spoken!r}")
         for original, told in zip(article.statements, read.statements, strict=True):
             wanted, given = _kept(original.text), _kept(told)
             if wanted != given:
                 differing = ", ".join(sorted((wanted - given) | (given - wanted)))
                 line = f"it differs in {differing}: {told[:60]!r}"
-                findings.append(Finding(path, "translation", line))
-    return tuple(found), findings
+                yield Finding(each.path, "translation", line)
 
 
 def _kept(text: str) -> Counter[str]:

@@ -22,7 +22,8 @@ from ingest.models import Document, Problem
 from ingest.pipeline import Memory
 from ingest.register import Vocabulary, build_register
 from ingest.sources import Registry, named_sources
-from ingest.terminal import Bars, client_of, core_settings, fail, ingest_settings, show_list
+from ingest.terminal import Bars, fail, show_list
+from ingest.wiring import client_of, core_settings, ingest_settings
 from rag.errors import HelpdeskError
 from rag.index import Store
 from rag.language import detect_language
@@ -36,7 +37,6 @@ app = typer.Typer(
     no_args_is_help=True, help="Check, draft and look after the knowledge articles."
 )  # fmt: skip
 
-ARTICLES_FOLDER = "articles"
 _DRAFTS = "drafts"
 """Folder of drafts that are near no other article."""
 _LIKELY, _NEAR = 0.5, 3
@@ -58,9 +58,9 @@ def check_articles(
 ) -> None:
     """Tell whether every article still says what its sources say, in our own words."""
     settings = core_settings()
-    shelf = read_shelf(settings.corpus_dir / ARTICLES_FOLDER)
+    shelf = read_shelf(settings.corpus_dir / ARTICLES)
     if not shelf.articles and not shelf.findings:
-        fail(f"there are no articles in {settings.corpus_dir / ARTICLES_FOLDER}")
+        fail(f"there are no articles in {settings.corpus_dir / ARTICLES}")
     try:
         documents, problems = (
             _read_now(source, settings) if source else (_indexed(settings), [])
@@ -149,7 +149,7 @@ def new_article(
     if not any(letter.isalnum() for letter in question):
         fail("the question is empty", code=2)
     question = fold(question)
-    folder = settings.corpus_dir / ARTICLES_FOLDER
+    folder = settings.corpus_dir / ARTICLES
     if not folder.is_dir():
         fail(f"there are no articles in {folder}")
     try:

@@ -10,7 +10,6 @@ from datetime import date
 
 import yaml
 
-from ingest.loaders.textfile import split_front_matter
 from rag.index import Generation
 from rag.models import Chunk, Part, Passage
 from rag.query import Query
@@ -91,13 +90,7 @@ def draft(question: str, language: str, intent: str, found: Sequence[Material], 
         f"TO BE SAID IN OUR OWN WORDS: {fold(_FOOTNOTE.sub('', each.text))} [^{key}]"
         for key, each in zip(keys, found, strict=True)
     )
-    text = f"---\n{head}---\n{body}\n"
-    split_front_matter(text)  # what is written can be read
-    return text
-
-
-def _plain(text: str) -> str:
-    return fold(_FOOTNOTE.sub("", text))
+    return f"---\n{head}---\n{body}\n"
 
 
 def _evidence(found: Material) -> dict[str, object]:

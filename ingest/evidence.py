@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ingest.chunker import entries, label_of
 from ingest.loaders.articles import ARTICLES
@@ -99,6 +100,11 @@ def resolve_articles(
         for line in chunk.text.splitlines():
             by_text[letters_digits(line)].append(chunk)
 
+    @cache
+    def said_at(place: tuple[str, str]) -> list[tuple[str, Chunk]]:
+        # Once a page, as many sentences of one may be evidence.
+        return [(letters_digits(chunk.text), chunk) for chunk in by_path[place]]
+
     def resolve(evidence: Evidence) -> Evidence:
         place = library.place_of(evidence)
         if place is None:
@@ -108,8 +114,8 @@ def resolve_articles(
         if pinned is None:
             return replace(evidence, stale=True)
         wanted = letters_digits(pinned.text)
-        for chunk in by_path[place]:
-            if wanted in letters_digits(chunk.text):
+        for said, chunk in said_at(place):
+            if wanted in said:
                 return replace(evidence, quote=pinned.text, chunk_id=chunk.chunk_id)
         if pinned.section is None:  # the title: the page as a whole
             own = by_path[place][:1]

@@ -10,16 +10,50 @@ import yaml
 from rag.errors import BadSetting
 
 
+class GivenTwice(yaml.MarkedYAMLError):
+    """A mapping gives one key twice: YAML forbids it, and its readers drop the first in silence."""
+
+
 def load_yaml(text: str) -> Any:
     """Parse YAML, with the quicker of two loaders that read the same.
 
     The glossary takes a second with the other one, the articles seven.
 
     Raises:
+        GivenTwice: A key stands twice in one mapping.
         yaml.YAMLError: It is none.
     """
-    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-    return yaml.load(text, Loader=loader)  # noqa: S506 - both are safe
+    loader = (yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _refuse_keys_given_twice(node)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _refuse_keys_given_twice(root: yaml.Node) -> None:
+    nodes, seen = [root], set()
+    while nodes:
+        node = nodes.pop()
+        # What is aliased stands in several places, and may hold itself.
+        if isinstance(node, yaml.ScalarNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+            continue
+        keys = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in keys:
+                    raise GivenTwice(
+                        problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
+                    )
+                keys.add((key.tag, key.value))
+            nodes += (key, value)
 
 
 def read_kept(file: Path) -> object:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from ingest.loaders.textfile import read_text_file, split_front_matter
+from ingest.loaders.textfile import cut_front_matter, read_text_file, split_front_matter
 from ingest.models import Block, Document, Loaded, Problem, Section, Skipped, fingerprint
 from rag.errors import UnreadableDocument
 from rag.kept import load_yaml
@@ -26,7 +26,7 @@ from rag.models import Article, ArticleStatement, Ask, Evidence, Translation
 from rag.text import fold, pin
 
 ARTICLES = "articles"
-"""The name of the source that all shipped articles belong to."""
+"""The source that all shipped articles belong to, and their folder in the corpus."""
 
 _MARKER = re.compile(r"\[\^([\w-]+)\]")
 _FALSE_MARKER = re.compile(r"\[\d+\]")
@@ -117,45 +117,91 @@ def translation_files(article: Path) -> list[Path]:
     return sorted(path for path in article.parent.glob(f"{article.stem}.*.md") if path.is_file())
 
 
-def load_articles(folder: Path) -> Iterator[LoadedArticles]:
-    """Read every article with its translations, one result an article."""
-    taken: dict[str, str] = {}
-    for path in article_files(folder):
-        loaded = LoadedArticles()
-        relative = f"{ARTICLES}/{path.relative_to(folder).as_posix()}"
-        if path.stem in taken:
-            loaded.problems.append(Problem(relative, f"its name is taken by {taken[path.stem]}"))
-            yield loaded
-            continue
-        taken[path.stem] = relative
+@dataclass(frozen=True)
+class TranslationFile:
+    """What came of reading a translation; with neither, the article has been written anew since."""
+
+    path: str
+    """Below the folder of articles."""
+    read: Translation | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class ArticleFile:
+    """What came of reading an article and what lies beside it."""
+
+    path: str
+    """Below the folder of articles."""
+    article: Article | None = None
+    """With those of its translations that could be read; its path is that of the file."""
+    problem: str | None = None
+    """Why there is no article."""
+    taken_by: str | None = None
+    """The path of an earlier file with the same name, which is that of an article."""
+    draft: bool = False
+    """Still being written: no translation is read."""
+    pin: str = ""
+    """What a translation names when it was made from this one, see `body_pin`."""
+    translations: tuple[TranslationFile, ...] = ()
+
+
+def read_articles(folder: Path) -> Iterator[ArticleFile]:
+    """Read every article below a folder with its translations, in a fixed order."""
+    first: dict[str, str] = {}
+    for file in article_files(folder):
+        path = file.relative_to(folder).as_posix()
+        taken_by = first.get(file.stem)
+        first.setdefault(file.stem, path)
         try:
-            text = read_text_file(path)
-            article = read_article(text, path.stem, relative)
+            text = read_text_file(file)
+            article, draft = _read(text, file.stem, path)
         except UnreadableDocument as error:
-            loaded.problems.append(Problem(relative, str(error)))
-            yield loaded
+            yield ArticleFile(path, problem=str(error), taken_by=taken_by)
             continue
-        if is_draft(text):
-            loaded.skipped.append(Skipped(relative, "draft"))
-            yield loaded
-            continue
-        translations = []
-        for file in translation_files(path):
-            place = f"{ARTICLES}/{file.relative_to(folder).as_posix()}"
-            try:
-                translations.append(read_translation(read_text_file(file), file, text))
-            except UnreadableDocument as error:
-                loaded.problems.append(Problem(place, str(error)))
-        article = replace(article, translations=tuple(filter(None, translations)))
-        loaded.articles.append(article)
-        loaded.documents.append(_document(article))
+        translations = () if draft else tuple(_translations(file, text, folder))
+        read = tuple(each.read for each in translations if each.read)
+        yield ArticleFile(
+            path,
+            replace(article, translations=read),
+            taken_by=taken_by,
+            draft=draft,
+            pin=body_pin(text),
+            translations=translations,
+        )
+
+
+def _translations(article: Path, original: str, folder: Path) -> Iterator[TranslationFile]:
+    for file in translation_files(article):
+        path = file.relative_to(folder).as_posix()
+        try:
+            yield TranslationFile(path, read_translation(read_text_file(file), file, original))
+        except UnreadableDocument as error:
+            yield TranslationFile(path, problem=str(error))
+
+
+def load_articles(folder: Path) -> Iterator[LoadedArticles]:
+    """What is indexed of every article of a folder, one result an article."""
+    for file in read_articles(folder):
+        loaded = LoadedArticles()
+        place = f"{ARTICLES}/{file.path}"
+        if file.taken_by:
+            problem = f"its name is taken by {ARTICLES}/{file.taken_by}"
+            loaded.problems.append(Problem(place, problem))
+        elif file.article is None:
+            loaded.problems.append(Problem(place, str(file.problem)))
+        elif file.draft:
+            loaded.skipped.append(Skipped(place, "draft"))
+        else:
+            loaded.problems += [
+                Problem(f"{ARTICLES}/{each.path}", each.problem)
+                for each in file.translations
+                if each.problem
+            ]
+            article = replace(file.article, document_id=place, path=place)
+            loaded.articles.append(article)
+            loaded.documents.append(_document(article))
         yield loaded
-
-
-def is_draft(text: str) -> bool:
-    """Whether the file of an article says that it is still being written."""
-    given, _ = split_front_matter(text, load_yaml)
-    return bool(given and given.get("draft"))
 
 
 def body_pin(text: str) -> str:
@@ -164,8 +210,11 @@ def body_pin(text: str) -> str:
     Args:
         text: The whole file of the article.
     """
-    _, body = split_front_matter(text, load_yaml)
-    return pin(body)
+    return pin(_body(text))
+
+
+def _body(text: str) -> str:
+    return cut_front_matter(text)[1]
 
 
 def read_article(text: str, article_id: str, path: str) -> Article:
@@ -179,11 +228,17 @@ def read_article(text: str, article_id: str, path: str) -> Article:
     Raises:
         UnreadableDocument: The file is no article; the message says why.
     """
+    article, _ = _read(text, article_id, path)
+    return article
+
+
+def _read(text: str, article_id: str, path: str) -> tuple[Article, bool]:
+    """An article, and whether it is still being written."""
     front, body = _parsed(text, _Front)
     statements = tuple(_statement(paragraph, front.evidence) for paragraph in _paragraphs(body))
     if not statements:
         raise UnreadableDocument("no statement")
-    return Article(
+    article = Article(
         article_id=article_id,
         document_id=path,
         path=path,
@@ -197,6 +252,7 @@ def read_article(text: str, article_id: str, path: str) -> Article:
         country=front.country,
         see_also=tuple(front.see_also),
     )
+    return article, front.draft
 
 
 def read_translation(text: str, file: Path, original: str) -> Translation | None:
@@ -214,8 +270,7 @@ def read_translation(text: str, file: Path, original: str) -> Translation | None
         UnreadableDocument: It does not say the same: other statements, or other evidence.
     """
     front, body = _parsed(text, _TranslationFront)
-    _, body_of_original = split_front_matter(original, load_yaml)
-    told, telling = _paragraphs(body), _paragraphs(body_of_original)
+    told, telling = _paragraphs(body), _paragraphs(_body(original))
     if front.of != body_pin(original):
         return None
     if [_MARKER.findall(each) for each in told] != [_MARKER.findall(each) for each in telling]:

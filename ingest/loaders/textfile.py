@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from rag.errors import UnreadableDocument
+from rag.kept import GivenTwice
 from rag.text import fold
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
@@ -42,10 +43,16 @@ def read_text_file(path: Path) -> str:
     return text
 
 
+def cut_front_matter(text: str) -> tuple[str | None, str]:
+    """Cut a text into its front matter, None where there is none, and its body; parse neither."""
+    match = _FRONT_MATTER.match(text)
+    return (None, text) if match is None else (match[1], text[match.end() :])
+
+
 def split_front_matter(
     text: str, parse: Callable[[str], Any] = yaml.safe_load
 ) -> tuple[dict[str, Any] | None, str]:
-    """Cut a text into its front matter and its body.
+    """Cut a text into its front matter, parsed, and its body.
 
     Args:
         text: The whole file.
@@ -58,22 +65,23 @@ def split_front_matter(
     Raises:
         UnreadableDocument: The front matter is no mapping in YAML.
     """
-    match = _FRONT_MATTER.match(text)
-    if match is None:
-        return None, text
+    matter, body = cut_front_matter(text)
+    if matter is None:
+        return None, body
     try:
-        front = parse(match[1])
+        front = parse(matter)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 2}" if mark else ""
-        raise UnreadableDocument(f"the front matter is not YAML{line}") from error
+        fault = error.problem if isinstance(error, GivenTwice) else "the front matter is not YAML"
+        raise UnreadableDocument(f"{fault}{line}") from error
     except (ValueError, OverflowError) as error:
         raise UnreadableDocument("the front matter holds an impossible date or number") from error
     except RecursionError as error:
         raise UnreadableDocument("the front matter is nested too deeply") from error
     if front is not None and not isinstance(front, dict):
         raise UnreadableDocument("the front matter is not a mapping")
-    return front or {}, text[match.end() :]
+    return front or {}, body
 
 
 def given_title(front: Mapping[str, object] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from ingest import pipeline
+
+# What several files of tests import lies beside them.
+sys.path.insert(0, str(Path(__file__).parent))
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 

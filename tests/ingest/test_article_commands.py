@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
@@ -15,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typed
 from fakes import HashingEmbedder
-from typer.testing import CliRunner, Result
+from typed import ingest, refusal
+from typer.testing import Result
 
 from ingest import __main__ as command_line
 from ingest import article_commands
-from ingest.loaders.articles import is_draft, read_article
+from ingest.loaders.articles import read_article
+from ingest.loaders.textfile import split_front_matter
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
 from rag.index import Store
@@ -121,36 +123,17 @@ def indexed(atlas: Path, data: Path, tmp_path: Path) -> Path:
     return atlas
 
 
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(command_line.app, [str(each) for each in arguments])
-
-
 def articles(*arguments: str | Path) -> Result:
-    return run("articles", *arguments)
-
-
-def index(atlas: Path) -> None:
-    result = run("run", "--source", atlas, "--base-url", "https://tide.example")
-    assert result.exit_code == 0, result.stderr
+    return ingest("articles", *arguments)
 
 
 def told(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
-    """Run with ``--json``: standard output is one object and nothing else."""
-    result = articles(*arguments, "--json")
-    assert result.exit_code == code, result.output
-    found = json.loads(result.stdout)
-    assert isinstance(found, dict)
-    return found
+    return typed.told("articles", *arguments, code=code)
 
 
-def refusal(result: Result, code: int = 1) -> str:
-    """The one line that a refused command says on standard error."""
-    assert isinstance(result.exception, SystemExit), repr(result.exception)
-    assert result.exit_code == code
-    assert "Traceback" not in result.stderr
-    lines = [line for line in result.stderr.splitlines() if line.startswith("ingest: ")]
-    assert len(lines) == 1, result.stderr
-    return lines[0]
+def index(atlas: Path) -> None:
+    result = ingest("run", "--source", atlas, "--base-url", "https://tide.example")
+    assert result.exit_code == 0, result.stderr
 
 
 def kinds(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -319,7 +302,7 @@ def test_a_question_becomes_a_draft_of_what_is_found(indexed: Path, tmp_path: Pa
     assert file == tmp_path / "corpus" / "articles" / "drafts" / "enters-reading-into-red-book.md"
     text = file.read_text(encoding="utf-8")
     article = read_article(text, file.stem, file.name)
-    assert is_draft(text)
+    assert (split_front_matter(text)[0] or {})["draft"] is True
     assert article.title == question
     assert [(ask.text, ask.language) for ask in article.asks] == [(question, "en")]
     assert article.statements[0].evidence[0].pin == pin(RED)
@@ -377,11 +360,8 @@ def test_a_draft_is_left_out_of_an_index_until_it_is_one_no_more(
     indexed: Path, tmp_path: Path
 ) -> None:
     file = draft_of(articles("new", "Who enters a reading into the red book?"))
-    result = run("run", "--source", indexed, "--json")
-    assert result.exit_code == 0, result.stderr
-    assert {"path": f"articles/drafts/{file.name}", "reason": "draft"} in json.loads(result.stdout)[
-        "skipped"
-    ]
+    skipped = typed.told("run", "--source", indexed)["skipped"]
+    assert {"path": f"articles/drafts/{file.name}", "reason": "draft"} in skipped
     ids = [each.article_id for each in Store(tmp_path / "data").open().articles]
     assert sorted(ids) == ["coil", "when"]
     file.write_text(file.read_text().replace("draft: true\n", ""))
@@ -415,7 +395,7 @@ def test_without_an_index_there_is_nothing_to_draft_from(tmp_path: Path) -> None
 
 def test_an_index_without_sources_gives_no_draft(tmp_path: Path) -> None:
     """What articles say themselves is nothing to begin an article with."""
-    assert run("run").exit_code == 0
+    assert ingest("run").exit_code == 0
     assert "nothing to begin with" in refusal(articles("new", "Who enters a reading?"))
     assert not (tmp_path / "corpus" / "articles" / "drafts").exists()
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.article_drafts import READ, SENTENCES, Material, draft, file_name, material
-from ingest.loaders.articles import is_draft, read_article
+from ingest.loaders.articles import read_article
 from ingest.loaders.textfile import split_front_matter
 from rag.index import Generation, Store
 from rag.index_writer import Contents, StoredDocument
@@ -142,6 +142,11 @@ def test_without_passages_there_is_nothing_to_begin_with(atlas: Generation) -> N
 
 
 # What it reads like
+
+
+def is_draft(text: str) -> bool:
+    front, _ = split_front_matter(text)
+    return bool(front and front["draft"] is True)
 
 
 def first_of(atlas: Generation) -> list[Material]:

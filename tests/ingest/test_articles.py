@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.loaders.articles import article_files, load_articles, read_article
+from ingest.loaders.articles import article_files, body_pin, load_articles, read_article
 from rag.errors import UnreadableDocument
 from rag.models import Article, Ask
 from rag.text import pin
@@ -120,7 +120,13 @@ def test_a_statement_holds_the_evidence_it_names_in_order() -> None:
         ("checked: 2031-05-04", "checked: last week", "checked"),
         ("Write it down. [^dusk]", "Write it down.", "a statement without evidence: 'Write it"),
         ("Write it down. [^dusk]", "Write it down. [^noon]", "no evidence named 'noon'"),
-        ("audience: [volunteer]", "audience: [volunteer", "the front matter is not YAML"),
+        ("audience: [volunteer]", "audience: [volunteer", "the front matter is not YAML in line"),
+        ("country: PT", "country: PT\ncountry: ES", "'country' is given twice in line 7"),
+        (
+            "    - gauge how often",
+            "    - gauge\n  en:\n    - often",
+            "'en' is given twice in line 11",
+        ),
     ],
 )
 def test_a_bad_article_is_told_what_is_wrong(old: str, new: str, message: str) -> None:
@@ -186,6 +192,53 @@ def test_any_change_of_an_article_changes_its_digest(write: Write, old: str, new
         for document in loaded.documents
     }
     assert len(digests) == 2
+
+
+TRANSLATION = """---
+title: Quando ler uma régua
+of: "{of}"
+---
+Leia duas vezes por dia, de manhã e à noite. [^dawn] [^dusk]
+
+Anote. [^dusk]
+"""
+
+
+def test_a_translation_that_holds_still_comes_with_its_article(write: Write) -> None:
+    files = {
+        "a/when.md": GOOD,
+        "a/when.pt.md": TRANSLATION.format(of=body_pin(GOOD)),
+        "a/when.es.md": TRANSLATION.format(of="another"),
+        "a/when.fi.md": TRANSLATION.format(of=body_pin(GOOD)).replace("[^dawn]", ""),
+        "a/when.sv.md": TRANSLATION.format(of="another").replace("of:", "off:"),
+    }
+    (loaded,) = load_articles(write(files, "articles"))
+    (article,) = loaded.articles
+    assert article.path == article.document_id == "articles/a/when.md"
+    assert [each.language for each in article.translations] == ["pt"]
+    assert [each.path for each in loaded.problems] == [
+        "articles/a/when.fi.md",
+        "articles/a/when.sv.md",
+    ]
+
+
+def test_a_draft_is_left_out_and_so_is_a_name_that_is_taken(write: Write) -> None:
+    draft = GOOD.replace("kind: answer", "kind: answer\ndraft: true")
+    files = {"a/when.md": GOOD, "b/when.md": "Just words.", "c/soon.md": draft, "c/soon.pt.md": "?"}
+    loaded = list(load_articles(write(files, "articles")))
+    assert [each.path for one in loaded for each in one.articles] == ["articles/a/when.md"]
+    assert [(each.path, each.reason) for one in loaded for each in one.skipped] == [
+        ("articles/c/soon.md", "draft")
+    ]
+    assert [(each.path, each.problem) for one in loaded for each in one.problems] == [
+        ("articles/b/when.md", "its name is taken by articles/a/when.md")
+    ]
+
+
+def test_the_hash_of_an_article_is_that_of_what_it_says(write: Write) -> None:
+    assert body_pin(GOOD) == pin(GOOD.split("---\n")[2])
+    assert body_pin(GOOD) == body_pin(GOOD.replace("PT", "ES"))
+    assert body_pin(GOOD) != body_pin(GOOD.replace("Write", "Note"))
 
 
 def test_no_folder_means_no_articles(tmp_path: Path) -> None:

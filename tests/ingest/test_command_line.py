@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from fakes import HashingEmbedder
 from servers.site import SiteServer
-from typer.testing import CliRunner, Result
+from typed import ingest, refusal, told
 
 from ingest import __main__ as command_line
 from ingest.sync import SourceState, SyncLog
@@ -65,35 +65,12 @@ def _tiny_corpus(
     monkeypatch.chdir(tmp_path)
 
 
-def ingest(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(command_line.app, [str(each) for each in arguments])
-
-
 def report(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
-    """Run with ``--json``: standard output is one object and nothing else."""
-    result = ingest("run", "--json", *arguments)
-    assert result.exit_code == code, result.stderr
-    found = json.loads(result.stdout)
-    assert isinstance(found, dict)
-    return found
-
-
-def refusal(result: Result, code: int = 1) -> str:
-    """The one line that a refused command says on standard error."""
-    assert isinstance(result.exception, SystemExit), repr(result.exception)
-    assert result.exit_code == code
-    assert "Traceback" not in result.stderr
-    lines = [line for line in result.stderr.splitlines() if line.startswith("ingest: ")]
-    assert len(lines) == 1, result.stderr
-    return lines[0]
+    return told("run", *arguments, code=code)
 
 
 def status() -> dict[str, Any]:
-    result = ingest("status", "--json")
-    assert result.exit_code == 0, result.stderr
-    found = json.loads(result.stdout)
-    assert isinstance(found, dict)
-    return found
+    return told("status")
 
 
 # run

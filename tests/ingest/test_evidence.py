@@ -11,7 +11,7 @@ from ingest.chunker import chunk_document, drop_equal
 from ingest.evidence import resolve_articles, summary_chunks
 from ingest.models import Block, Document, Section
 from rag.models import Article, ArticleStatement, Ask, Chunk, Evidence
-from rag.text import pin
+from rag.text import letters_digits, pin
 
 DAWN = "Read the gauge at dawn, every day."
 DUSK = "Read it again at dusk."
@@ -107,6 +107,24 @@ def test_a_reworded_neighbour_does_not_make_an_article_stale() -> None:
 def test_evidence_of_a_page_that_is_not_indexed_stays_as_it_is() -> None:
     held = replace(evidence(path="elsewhere.md"), source="harbour")
     assert resolved(held, page(DAWN)) == held
+
+
+def test_the_chunks_of_a_page_are_read_once_for_all_that_rests_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    document = page(DAWN, DUSK)
+    chunks = chunks_of(document)
+    read: list[str] = []
+
+    def noting(text: str) -> str:
+        read.append(text)
+        return letters_digits(text)
+
+    monkeypatch.setattr("ingest.evidence.letters_digits", noting)
+    held = [evidence(), evidence(DUSK), evidence()]
+    (found,) = resolve_articles([article(("Twice.", held))], [document], chunks)
+    assert [each.quote for each in found.statements[0].evidence] == [DAWN, DUSK, DAWN]
+    assert [read.count(chunk.text) for chunk in chunks] == [1]
 
 
 def test_a_page_that_has_gone_from_its_source_makes_its_evidence_stale() -> None:
