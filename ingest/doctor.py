@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pypandoc
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ingest.check import Check, judged, listed, opened_copy
 from ingest.loaders import ocr
 from ingest.sync import KEPT
+from rag.embedder import Vectors
 from rag.errors import HelpdeskError, IndexMismatch, NoIndex
 from rag.index import Generation, Store
 from rag.models import IndexedDocument
@@ -25,6 +27,10 @@ _CACHES = ("embeddings.sqlite", "readings.sqlite", "downloads/addresses.sqlite")
 _ROOM = 3
 """Free space is wanted for as many generations: a draft, its vectors in the cache, and air."""
 _COLLECTIONS = ("chunks", "sentences", "asks")
+_COMPARED = 1000
+"""Vectors of a kind that are looked up in both places where they lie."""
+_ALIKE = 1e-4
+"""By how much each of their numbers may differ: Chroma makes them of length 1 once more."""
 _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -111,6 +117,7 @@ def _generation(generation: Generation, embedder: str, cure: str) -> Iterator[Ch
     for name, check in {
         "chunks": partial(_chunks, generation, cure),
         "vectors": partial(_vectors, generation, cure),
+        "mapped vectors": partial(_mapped, generation, cure),
         "articles": partial(_articles, generation, cure),
         "records": partial(_records, generation),
     }.items():
@@ -145,6 +152,31 @@ def _vectors(generation: Generation, cure: str) -> Iterator[Check]:
         if len(found) != size:
             faults.append(f"a search finds {len(found)} of {size} {name}; {cure}")
     return judged("vectors", f"a search finds all {sum(sizes)}", faults)
+
+
+def _mapped(generation: Generation, cure: str) -> Iterator[Check]:
+    """Compare the vectors that a search reads with Chroma's; their number is known by now."""
+    kinds = {"chunks": generation.chunk_vectors, "sentences": generation.sentence_vectors}
+    faults = [
+        f"{name}.npy differs from Chroma in {differ} of {len(numbers)} vectors looked up; {cure}"
+        for name, mapped in kinds.items()
+        if (differ := _differing(mapped, generation, name, numbers := _spread(len(mapped))))
+    ]
+    return judged("mapped vectors", "they are those that Chroma holds", faults)
+
+
+def _spread(count: int) -> NDArray[np.int64]:
+    """Numbers of some rows, from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(count, _COMPARED)).astype(np.int64))
+
+
+def _differing(
+    mapped: Vectors, generation: Generation, name: str, numbers: NDArray[np.int64]
+) -> int:
+    stored = generation.stored(name, numbers)
+    if len(stored) != len(numbers):
+        return len(numbers)
+    return int((~np.isclose(mapped[numbers], stored, atol=_ALIKE).all(axis=1)).sum())
 
 
 def _articles(generation: Generation, cure: str) -> Iterator[Check]:

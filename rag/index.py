@@ -333,6 +333,25 @@ class Generation:
         assert distances is not None  # noqa: S101 - asked for above
         return numbers, 1.0 - np.array(distances[0], dtype=np.float32)
 
+    def stored(self, collection: str, numbers: NDArray[np.int64]) -> Vectors:
+        """What Chroma holds of ``chunks``, ``sentences`` or ``asks``.
+
+        Args:
+            collection: Which vectors.
+            numbers: Which of them, ascending.
+
+        Returns:
+            Shape ``(found, dimensions)``, in order; those that are not there are left out.
+        """
+        if not len(numbers):  # it would be asked for all
+            return np.empty((0, self.info.dimensions), dtype=np.float32)
+        found = self._collections[collection].get(
+            ids=[str(number) for number in numbers], include=["embeddings"]
+        )
+        rows = np.asarray(found["embeddings"], dtype=np.float32)
+        order = np.argsort([int(each) for each in found["ids"]])
+        return rows.reshape(-1, self.info.dimensions)[order]
+
     def _size(self, collection: str) -> int:
         sizes = {
             "chunks": self.info.chunks,
@@ -518,13 +537,7 @@ class Generation:
     def _mapped(self, name: str) -> Vectors:
         """Vectors to be read from end to end."""
         file = self.directory / f"{name}.npy"
-        if file.is_file():
-            vectors = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-        else:
-            # Written before there were such files.
-            found = self._collections[name].get(include=["embeddings"])
-            held = np.asarray(found["embeddings"], dtype=np.float32)
-            vectors = held[np.argsort([int(each) for each in found["ids"]])]
+        vectors = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         if vectors.shape != (self._size(name), self.info.dimensions):
             raise ValueError(f"{name} has lost vectors")
         return vectors

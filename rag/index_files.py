@@ -1,4 +1,6 @@
-"""How a generation lies on disk: what its writer and its reader share; the only importer of Chroma.
+"""How a generation lies on disk: what its writer and its reader share.
+
+It alone opens Chroma; `rag.index` and `rag.index_writer` ask what it has opened.
 
 ``index.sqlite`` holds what was read, ``chroma/`` every vector, and
 ``chunks.npy`` and ``sentences.npy`` those that a search reads from end to end.

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 import pypandoc
 import pytest
 from fakes import HashingEmbedder
@@ -100,6 +101,10 @@ def cut(file: Path) -> None:
     file.write_bytes(content[: len(content) // 2])
 
 
+def shorten(file: Path) -> None:
+    np.save(file, np.load(file)[1:])
+
+
 def change(data: Path, statement: str) -> None:
     with closing(sqlite3.connect(generation(data) / "index.sqlite")) as database, database:
         database.execute(statement)
@@ -177,6 +182,9 @@ def test_another_embedder_is_a_fault(data: Path) -> None:
         ("index", lambda data: shutil.rmtree(generation(data) / "chroma")),
         ("index", lambda data: (generation(data) / "chroma" / "chroma.sqlite3").unlink()),
         ("index", lambda data: cut(generation(data) / "chroma" / "chroma.sqlite3")),
+        ("index", lambda data: (generation(data) / "chunks.npy").unlink()),
+        ("index", lambda data: cut(generation(data) / "sentences.npy")),
+        ("index", lambda data: shorten(generation(data) / "chunks.npy")),
         ("index", lambda data: change(data, "UPDATE meta SET value='1' WHERE key='format'")),
         ("chunks", lambda data: change(data, "UPDATE chunks SET content='{' WHERE number=2")),
         ("chunks", lambda data: change(data, "DELETE FROM chunks WHERE number=2")),
@@ -224,6 +232,24 @@ def test_vectors_that_no_search_finds_are_missed_although_they_are_counted(tmp_p
     fault = next(each for each in of(tmp_path) if each.startswith("fault vectors"))
     assert re.search(r"a search finds \d+ of 1100 chunks", fault)
     assert f"remove {generation(tmp_path)}" in fault
+
+
+def test_vectors_beside_chroma_that_are_not_chromas_are_a_fault(data: Path) -> None:
+    file = generation(data) / "sentences.npy"
+    vectors = np.load(file)
+    vectors[3] = -vectors[3]
+    np.save(file, vectors)
+    (fault,) = faults(of(data))
+    assert fault.startswith(
+        f"fault mapped vectors: sentences.npy differs from Chroma in 1 of {len(vectors)} vectors"
+    )
+
+
+def test_of_many_vectors_some_are_looked_up_from_the_first_to_the_last() -> None:
+    numbers = doctor._spread(100_000)
+    assert (numbers[0], numbers[-1], len(numbers)) == (0, 99_999, 1_000)
+    assert doctor._spread(3).tolist() == [0, 1, 2]
+    assert doctor._spread(0).tolist() == []
 
 
 def test_with_an_earlier_generation_the_cure_is_to_go_back(data: Path) -> None:

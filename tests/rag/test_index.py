@@ -198,15 +198,16 @@ def test_vectors_are_mapped_and_postings_read_in_place(many: Generation) -> None
             assert not values.flags.writeable
 
 
-def test_an_index_written_before_there_were_mapped_vectors_is_read_too(tmp_path: Path) -> None:
-    made = shelf.framework()
-    files = shelf.written(tmp_path / "made", made).generations / shelf.FIRST
-    for name in ("chunks", "sentences"):
-        (files / f"{name}.npy").unlink()
-    opened = Store(tmp_path / "made").open()
-    expected = shelf.contents(made)
-    assert np.allclose(opened.chunk_vectors, expected.chunk_vectors, atol=1e-6)
-    assert np.allclose(opened.sentence_vectors, expected.sentence_vectors, atol=1e-6)
+@pytest.mark.parametrize("kind", ["chunks", "sentences", "asks"])
+def test_what_chroma_holds_comes_in_order_without_what_is_not_there(
+    generation: Generation, kind: str
+) -> None:
+    made = shelf.contents(shelf.framework())
+    expected: Vectors = getattr(made, f"{kind.removesuffix('s')}_vectors")
+    numbers = np.array([0, 2, len(expected) + 5])
+    assert np.allclose(generation.stored(kind, numbers), expected[[0, 2]], atol=1e-6)
+    for none in (numbers[2:], numbers[:0]):
+        assert generation.stored(kind, none).shape == (0, 64)
 
 
 def test_sentence_cosines_follow_the_sentences_of_the_chunk(generation: Generation) -> None:
@@ -512,6 +513,10 @@ def _fewer_vectors(directory: Path) -> None:
     np.save(directory / "chunks.npy", np.zeros((0, 64), dtype=np.float32))
 
 
+def _no_mapped_vectors(directory: Path) -> None:
+    (directory / "chunks.npy").unlink()
+
+
 def _garbage_vectors(directory: Path) -> None:
     (directory / "chroma" / "chroma.sqlite3").write_bytes(b"this is no database " * 200)
 
@@ -525,6 +530,7 @@ def _garbage_vectors(directory: Path) -> None:
         _without_vectors,
         _cut_vectors,
         _fewer_vectors,
+        _no_mapped_vectors,
         _garbage_vectors,
     ],
 )
