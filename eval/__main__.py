@@ -100,6 +100,8 @@ def compare(
     if not found.paired:
         _fail("the two runs have no question in common", code=2)
     print(f"{found.paired} questions paired; second less first, 95 % interval, p by permutation")
+    for changed in found.about:
+        print(f"not the same: {changed.id}: {changed.first} -> {changed.second}")
     for each in found.differences:
         gap = each.difference
         print(

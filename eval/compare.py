@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import permutation_test
 
 from eval.metrics import Interval, bootstrap
-from eval.run import PAIRED, Row, Run, of_row
+from eval.run import PAIRED, About, Row, Run, of_row
 
 _SHUFFLES = 9_999
 _SEED = 20_26
+_ALWAYS_OTHER = ("date",)
+_SHOWN = 32
+"""Letters of a setting: more than of any model, less than of a hash."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """A question that came out differently."""
+    """A question that came out differently, or a setting that was not the same."""
 
     id: str
     first: str
@@ -40,6 +43,8 @@ class Change:
 class Comparison:
     """What changed from one run to another."""
 
+    about: tuple[Change, ...]
+    """Index and settings that were not the same; their ids are keys, parted by full stops."""
     differences: tuple[Difference, ...]
     won: tuple[Change, ...]
     """Questions whose evidence ranks higher in the second run, by nDCG@10, largest gain first."""
@@ -66,6 +71,7 @@ def compare(first: Run, second: Run) -> Comparison:
     )  # fmt: skip
     refusals = [(one, two) for one, two in pairs if one.status != two.status]
     return Comparison(
+        about=tuple(_settings_changed(first.about, second.about)),
         differences=tuple(
             found for name in PAIRED if (found := _difference(name, pairs)) is not None
         )
@@ -78,6 +84,24 @@ def compare(first: Run, second: Run) -> Comparison:
         only_second=len(second.rows) - len(shared),
         reworded=len(shared) - len(pairs),
     )
+
+
+def _settings_changed(first: About, second: About) -> Iterator[Change]:
+    before, after = _flat(first), _flat(second)
+    for key in dict.fromkeys((*before, *after)):
+        one, two = before.get(key, "none"), after.get(key, "none")
+        if one != two and key not in _ALWAYS_OTHER:
+            yield Change(key, one[:_SHOWN], two[:_SHOWN])
+
+
+def _flat(about: About) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in about.items():
+        if isinstance(value, dict):
+            found |= {f"{key}.{inner}": str(held) for inner, held in value.items()}
+        else:
+            found[key] = str(value)
+    return found
 
 
 def _same(one: Row, two: Row) -> bool:

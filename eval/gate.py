@@ -25,6 +25,8 @@ class Floors(BaseModel):
     """How much lower than its floor a score may fall by chance."""
     floors: dict[str, Share]
     ceilings: dict[str, Share]
+    unbounded: tuple[str, ...] = ()
+    """Scores that are to have neither, on purpose: a floor that is lost is none of these."""
 
 
 class FloorLowered(ValueError):
@@ -54,6 +56,12 @@ def broken(floors: Floors, scores: Mapping[str, Interval], corpus: str) -> list[
             f"the questions or documents changed (hash {corpus}, floors were set on"
             f" {floors.corpus}): measure anew and set the floors with --accept"
         )
+    bounded = {*floors.floors, *floors.ceilings, *floors.unbounded}
+    found += [
+        f"{name} is measured and has no floor: give it one, or list it under unbounded"
+        for name, score in scores.items()
+        if score.count and name not in bounded
+    ]
     for name, limit in {**floors.floors, **floors.ceilings}.items():
         kind = "floor" if name in floors.floors else "ceiling"
         if name not in scores or not scores[name].count:

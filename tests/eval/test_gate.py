@@ -6,6 +6,7 @@ import pytest
 
 from eval.gate import FloorLowered, Floors, accepted, broken, corpus_hash
 from eval.metrics import Interval
+from eval.run import SCORES
 
 FLOORS = Floors(
     corpus="abc",
@@ -35,6 +36,25 @@ def test_what_falls_below_a_floor_or_rises_above_a_ceiling_is_named() -> None:
 def test_other_questions_or_documents_break_the_gate() -> None:
     (line,) = broken(FLOORS, _scores(), "abd")
     assert "--accept" in line
+
+
+def test_a_score_whose_floor_is_lost_breaks_the_gate_and_one_left_out_on_purpose_does_not() -> None:
+    lost = FLOORS.model_copy(update={"floors": {"recall_at_5": 0.9}})
+    (line,) = broken(lost, _scores(), "abc")
+    assert line.startswith("rr is measured and has no floor")
+    assert broken(lost.model_copy(update={"unbounded": ("rr",)}), _scores(), "abc") == []
+
+
+def test_a_score_that_nothing_was_measured_for_needs_no_floor() -> None:
+    unmeasured = {"item_recall": Interval(0.0, 0.0, 0.0, 0)}
+    assert broken(FLOORS, _scores() | unmeasured, "abc") == []
+
+
+def test_every_score_of_a_run_has_a_floor_or_is_left_out_on_purpose(root: Path) -> None:
+    floors = Floors.model_validate_json((root / "eval" / "floors.json").read_text(encoding="utf-8"))
+    named = [*floors.floors, *floors.ceilings, *floors.unbounded]
+    assert len(named) == len(set(named))
+    assert set(named) == set(SCORES)
 
 
 def test_a_floor_that_was_not_measured_is_broken() -> None:
