@@ -49,6 +49,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     acronyms: dict[Name, Name] = {}
+    meanings: dict[Name, tuple[Name, ...]] = {}
     terms: tuple[_Term, ...] = ()
 
 
@@ -62,6 +63,8 @@ class Glossary:
 
     acronyms: Mapping[str, str]
     """Lower-case acronym to long form, beside those that the documents explain."""
+    meanings: Mapping[str, Sequence[str]]
+    """Lower-case acronym to all that it may stand for, where that is several things."""
     names: Mapping[str, Sequence[str]]
     """English term to what else it is called in English: jargon and lay words."""
     foreign: Mapping[str, Mapping[str, Sequence[str]]]
@@ -87,6 +90,7 @@ class Glossary:
                 raise _broken(file, error) from error
         return cls(
             {short.lower(): long.lower() for short, long in english.acronyms.items()},
+            {short.lower(): meant for short, meant in english.meanings.items()},
             {each.term: each.also for each in english.terms},
             foreign,
         )

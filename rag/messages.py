@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from babel import Locale, UnknownLocaleError
+from pydantic import TypeAdapter, ValidationError
+
+from rag.errors import BadSetting
+from rag.kept import read_kept
 
 FALLBACK = "en"
+_TEXTS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -20,16 +24,22 @@ class Messages:
 
     @classmethod
     def load(cls, folder: Path) -> Messages:
-        """Read ``<language>.yaml`` files of a folder."""
-        return cls(
-            {
-                file.stem: {
-                    str(key): str(value)
-                    for key, value in yaml.safe_load(file.read_text(encoding="utf-8")).items()
-                }
-                for file in sorted(folder.glob("*.yaml"))
-            }
-        )
+        """Read ``<language>.yaml`` files of a folder.
+
+        Raises:
+            BadSetting: There are none in English, or one is not written as it should be.
+        """
+        texts: dict[str, dict[str, str]] = {}
+        for file in sorted(folder.glob("*.yaml")):
+            try:
+                texts[file.stem] = _TEXTS.validate_python(read_kept(file))
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ", ".join(map(str, first["loc"])) or "all of it"
+                raise BadSetting(f"cannot read {file}: {where}: {first['msg']}") from error
+        if FALLBACK not in texts:
+            raise BadSetting(f"there is no {folder / FALLBACK}.yaml: nothing could be said")
+        return cls(texts)
 
     def languages(self) -> frozenset[str]:
         """The languages there are texts for."""

@@ -1,18 +1,23 @@
 """The kinds of no, one check each (DESIGN 5).
 
 Scores alone do not tell what the framework leaves out, so each kind looks for
-its own signs; what no check stops goes on to retrieval.
+its own signs; what no check stops goes on to retrieval. `Refusals.check` needs
+the question alone; empty pages need passages, too (`rag.unwritten`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 
-from rag.countries import countries_in
-from rag.lexical import words
-from rag.models import Gap, Reason
+from rag.declining import Declining, Refusal, refusal_of
+from rag.lexical import unstemmed, words
+from rag.models import Question
+from rag.query import Query
+from rag.unwritten import not_written_yet
+
+__all__ = ["Refusal", "Refusals", "not_written_yet", "unclear", "unsafe"]
 
 _PERSON = (
     r"(?:i|he|she|my (?:\w+ )?(?:mother|father|parents?|sister|brother|son|daughter|child|children"
@@ -55,113 +60,106 @@ _INSTRUCTIONS = re.compile(
     r"|\b(?:print|show|reveal)\b.{0,30}\b(?:api key|keys you use|your prompt)",
     re.IGNORECASE,
 )
+_HARM = re.compile(
+    r"\b(?:forge|falsify|counterfeit|backdate)\b.{0,40}"
+    r"\b(?:consent|approval|signature|certificate|permit|visa|form)"
+    r"|" + _WANTS + r"(?:hide|conceal|cover up|keep quiet about)\b.{0,40}\b(?:breach|leak|incident)"
+    r"|" + _WANTS + r".{0,60}\bwithout (?:him|her|them|anyone|anybody) (?:knowing|noticing)",
+    re.IGNORECASE,
+)
 _UNSAFE = (
     ("unsafe_instructions", _INSTRUCTIONS),
     ("unsafe_bypass", _BYPASS),
     ("unsafe_identity", _IDENTITY),
     ("unsafe_medical", _MEDICAL),
+    ("unsafe_harm", _HARM),
 )
-# Words that show a question is about the page itself, not about its subject.
-_ABOUT_THE_PAGE = frozenset(words("page section heading role"))
-# Words that ask nothing of a country but what is published there.
-_GENERAL = frozenset(
-    words(
-        "page section heading role site website content publish published offer framework online"
-        " put say tell 1+mg far country national"
-    )
+# A hand drawn over the keys, a word of consonants alone, the same word time and again.
+_KEYS = re.compile(r"asdf|sdfg|dfgh|fghj|ghjk|hjkl|lkjh|qwer|wert[yz]u|zxcv|xcvb", re.IGNORECASE)
+_MASHED = re.compile(r"[bcdfghjklmnpqrstvwxz]{5,}")
+_AGAIN = re.compile(r"\b(\w+)(?:\W+\1\b){2,}", re.IGNORECASE)
+_ASKING = frozenset(
+    "mean means meaning stand stands acronym abbreviation define definition".split()
 )
+"""Words that ask what an acronym is."""
+_ABOUT_AN_ACRONYM = 5
+"""Words of the longest question that is taken to be about the acronym in it alone."""
+_WORD = re.compile(r"[^\W_]+")
+_LEANING = ("unclear_reference",)
+"""Kinds that an earlier turn may make clear."""
 
-_BESIDE = 2
-"""Words beside the country up to which a question is about the country itself; one who
-says where they work asks about something else."""
-_LONG_TITLE = 3
-"""Words from which on a title is seldom said by chance."""
 
+class Refusals:
+    """What can be refused before anything is searched."""
 
-@dataclass(frozen=True)
-class Refusal:
-    """Why a question is not answered."""
+    def __init__(
+        self,
+        declining: Declining | None,
+        meanings: Mapping[str, Sequence[str]] | None = None,
+        known: Container[str] = frozenset(),
+    ):
+        """Refuse by patterns, and by what was learned from examples where there is that.
 
-    reason: Reason
-    message: str
-    """Key of the text that is said."""
-    gap: Gap | None = None
+        Args:
+            declining: What was learned.
+            meanings: Lower-case acronym to the things it may stand for.
+            known: Every stemmed word of the index: what it speaks of nowhere is not meant.
+        """
+        self._declining = declining
+        self._known = known
+        self._meanings = {
+            acronym: spoken_of
+            for acronym, all_ in (meanings or {}).items()
+            if len(spoken_of := tuple(each for each in all_ if self._knows(each))) > 1
+        }
+
+    def _knows(self, text: str) -> bool:
+        return all(word in self._known for word in words(text))
+
+    def check(self, question: Question, query: Query) -> Refusal | None:
+        """Refuse what is unsafe, unclear or out of scope.
+
+        Args:
+            question: What was asked, with the turns before it.
+            query: Made of it.
+
+        Returns:
+            Why not; where it is not `sure`, an article that surely answers goes before it.
+        """
+        found = unsafe(question.text) or unclear(question.text)
+        if not found and not question.history:
+            found = self._ambiguous(question.text)
+        if found or self._declining is None:
+            return found
+        likely = self._declining.kind(query.asked)
+        if likely is None or (likely.kind in _LEANING and question.history):
+            return None
+        return replace(refusal_of(likely.kind), sure=likely.sure)
+
+    def _ambiguous(self, question: str) -> Refusal | None:
+        """Ask back where all that is asked about is an acronym of several meanings."""
+        typed = _WORD.findall(question)
+        acronym = next((word for word in typed if word.lower() in self._meanings), None)
+        if acronym is None or len(typed) > _ABOUT_AN_ACRONYM:
+            return None
+        beside = {word for word in unstemmed(question) if word not in _ASKING} - {acronym.lower()}
+        if any(self._knows(word) for word in beside):
+            return None
+        meanings = self._meanings[acronym.lower()]
+        return replace(refusal_of("unclear_acronym"), acronym=acronym, meanings=meanings)
 
 
 def unsafe(question: str) -> Refusal | None:
-    """Refuse medical advice, re-identification, bypassing, and instructions to the assistant."""
-    for message, pattern in _UNSAFE:
-        if pattern.search(question):
-            return Refusal("unsafe", message)
-    return None
+    """Refuse what could harm, where its words leave no doubt."""
+    found = (message for message, pattern in _UNSAFE if pattern.search(question))
+    message = next(found, None)
+    return refusal_of(message) if message else None
 
 
 def unclear(question: str) -> Refusal | None:
     """Refuse what holds no word at all."""
     letters = sum(character.isalpha() for character in question)
-    return Refusal("unclear", "unclear") if letters < 2 else None
-
-
-def not_written_yet(
-    question: str, language: str, gaps: Iterable[Gap], written: Sequence[str]
-) -> Refusal | None:
-    """Refuse what only a page or section that is still empty would answer.
-
-    Args:
-        question: What was asked.
-        language: ISO 639-1 of the question.
-        gaps: Known gaps of the index.
-        written: Texts of the best passages; where they speak of the country
-            and of what is asked about it, something is written after all.
-    """
-    gaps = tuple(gaps)
-    return _empty_country(question, language, gaps, written) or _empty_title(
-        question, gaps, written
-    )
-
-
-def _empty_country(
-    question: str, language: str, gaps: Sequence[Gap], written: Sequence[str]
-) -> Refusal | None:
-    named = countries_in(question, language)
-    # A country's page may be there and list nothing: what it says is still told.
-    silent = ("page", "country_page")
-    gap = next(
-        (gap for gap in gaps if gap.kind in silent and gap.country and (gap.country,) == named),
-        None,
-    )
-    if gap is None:
-        return None
-    speaking = [text for text in written if gap.country in countries_in(text)]
-    asked = {word for word in words(question) if not countries_in(word, language)}
-    asked -= _GENERAL | set(words(gap.title))
-    if gap.kind == "country_page" and len(asked) > _BESIDE:
-        return None
-    if language == "en":
-        speaking = [text for text in speaking if 2 * len(asked & set(words(text))) > len(asked)]
-    message = "not_written_yet_page" if gap.kind == "page" else "not_written_yet_country"
-    return None if speaking else Refusal("not_written_yet", message, gap)
-
-
-def _empty_title(question: str, gaps: Sequence[Gap], written: Sequence[str]) -> Refusal | None:
-    """Refuse a question that names a page or section which is empty.
-
-    A short title ("Researcher") names it only where the question speaks of the
-    page itself; a long one also where no passage holds all its words.
-    """
-    asked = set(words(question))
-    about_the_page = bool(asked & _ABOUT_THE_PAGE)
-    best: tuple[int, Gap] | None = None
-    for gap in gaps:
-        if gap.kind not in ("page", "section"):
-            continue
-        own = set(words(gap.section[-1] if gap.section else gap.title)) - _ABOUT_THE_PAGE
-        if not own or not own <= asked or (best and len(own) <= best[0]):
-            continue
-        elsewhere = any(own <= set(words(text)) for text in written)
-        if about_the_page or (len(own) >= _LONG_TITLE and not elsewhere):
-            best = (len(own), gap)
-    if best is None:
-        return None
-    kind = "not_written_yet_section" if best[1].section else "not_written_yet_page"
-    return Refusal("not_written_yet", kind, best[1])
+    words = re.findall(r"[^\W\d_]+", question)
+    mashed = [word for word in words if _MASHED.fullmatch(word) or _KEYS.search(word)]
+    empty = letters < 2 or 2 * len(mashed) > len(words) or _AGAIN.fullmatch(question.strip(" .?!"))
+    return refusal_of("unclear") if empty else None

@@ -41,7 +41,7 @@ def retriever_of(generation: Generation, embedder: Embedder) -> Retriever:
     """A retriever with the measured weights that knows no other words for anything."""
     maker = QueryMaker(
         embedder,
-        Glossary({}, {}, {}),
+        Glossary({}, {}, {}, {}),
         {},
         known=generation.words.terms,
         acronyms=generation.acronyms,

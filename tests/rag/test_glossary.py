@@ -275,6 +275,6 @@ def test_a_long_text_takes_no_more_than_its_length(shipped: Glossary) -> None:
 
 
 def test_a_name_that_leans_on_its_small_words_is_found_with_them_alone() -> None:
-    glossary = Glossary({}, {"withdraw consent": ("opt out",)}, {})
+    glossary = Glossary({}, {}, {"withdraw consent": ("opt out",)}, {})
     assert glossary.terms_in("How do I opt out?", "en") == ("withdraw consent",)
     assert glossary.terms_in("How do I opt in?", "en") == ()

@@ -21,6 +21,7 @@ from rag.query import Effort, QueryMaker, query_of
 
 GLOSSARY = Glossary(
     {},
+    {},
     {"transfer agreement": ("handshake paper",), "national node": ("home desk",)},
     {"de": {"transfer agreement": ("weitergabevertrag",)}},
 )

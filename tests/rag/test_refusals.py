@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import pytest
 import shelf
+from fakes import HashingEmbedder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.models import Gap
-from rag.refusals import not_written_yet, unclear, unsafe
+from rag.lexical import words
+from rag.models import Gap, Question, Turn
+from rag.query import Effort, QueryMaker
+from rag.refusals import Refusal, Refusals, not_written_yet, unclear, unsafe
 
 GAPS = (shelf.PORTUGAL, shelf.COURSES)
 
@@ -184,3 +187,53 @@ def test_a_country_without_a_page_is_said_to_have_none() -> None:
 def test_a_country_page_that_lists_nothing_still_answers() -> None:
     silent = Gap("country", "aurora:be.md", "aurora", "be.md", "Belgium", (), "https://x/be", "BE")
     assert not_written_yet("What does Belgium offer?", "en", (silent,), []) is None
+
+
+# An acronym of several meanings
+
+WORDS = frozenset(words("proof of concept point contact whole genome working group cancer"))
+MEANINGS = {
+    "poc": ("proof of concept", "point of contact"),
+    "wg": ("working group", "whole genome"),
+    "pi": ("principal investigator", "point of contact"),
+}
+
+
+def asked_back(text: str, *history: Turn) -> Refusal | None:
+    question = Question(text, history=history)
+    maker = QueryMaker(
+        HashingEmbedder(),
+        shelf.NO_GLOSSARY,
+        {},
+        known=(),
+        acronyms={},
+        standing={},
+        effort=Effort(),
+    )
+    return Refusals(None, MEANINGS, WORDS).check(question, maker.make(question))
+
+
+@pytest.mark.parametrize("question", ["What is a PoC?", "POC", "Was ist ein PoC?", "poc meaning?"])
+def test_who_asks_about_an_acronym_of_several_meanings_is_asked_which_one(question: str) -> None:
+    found = asked_back(question)
+    assert found is not None
+    assert (found.reason, found.message) == ("unclear", "unclear_acronym")
+    assert found.meanings == ("proof of concept", "point of contact")
+    assert found.acronym.lower() == "poc"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the PoC on cancer?",
+        "What is a PI?",
+        "Who leads the cancer WG?",
+        "What is a genome?",
+    ],
+)
+def test_an_acronym_beside_what_tells_its_meaning_or_of_one_meaning_is_clear(question: str) -> None:
+    assert asked_back(question) is None
+
+
+def test_an_acronym_that_earlier_turns_explain_is_not_asked_back() -> None:
+    assert asked_back("And the PoC?", Turn("user", "Who is the point of contact?")) is None
