@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rag.index import Generation
@@ -13,6 +14,7 @@ from rag.models import (
     Evidence,
     Gap,
     IndexedDocument,
+    Mention,
     Part,
 )
 from rag.sentences import Sentence
@@ -22,10 +24,10 @@ from rag.text import letters_digits
 class Footnotes:
     """Numbers citations in order of first appearance; equal ones share a number."""
 
-    def __init__(self, generation: Generation):
-        """Cite what a generation holds."""
+    def __init__(self, generation: Generation, cited: Iterable[Citation] = ()):
+        """Cite what a generation holds, going on behind what is cited already."""
         self._generation = generation
-        self._cited: dict[tuple[str, str | None, str], Citation] = {}
+        self._cited = {_key(each): each for each in cited}
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -51,6 +53,27 @@ class Footnotes:
             )
         )
 
+    def mention(self, mention: Mention) -> int:
+        """Cite the place where a resource is named; the quote is the words that name it."""
+        citation = Citation(
+            marker=0,
+            kind="source",
+            document_id=f"{mention.source}:{mention.path}",
+            source=mention.source,
+            path=mention.path,
+            title=mention.title,
+            section=mention.section,
+            url=mention.url,
+            page=mention.page,
+            quote=mention.text,
+            label=mention.label,
+        )
+        return self._add(_dated(citation, self._generation.document(citation.document_id)))
+
+    def again(self, citation: Citation) -> int:
+        """Cite what another answer cites; returns its marker here."""
+        return self._add(citation)
+
     def gap(self, gap: Gap) -> int:
         """Cite a page that exists and is still empty; its quote is its own heading."""
         title = gap.section[-1] if gap.section else gap.title
@@ -69,7 +92,7 @@ class Footnotes:
         return self._add(_dated(citation, self._generation.document(gap.document_id)))
 
     def _add(self, citation: Citation) -> int:
-        key = (citation.document_id, citation.url, citation.quote)
+        key = _key(citation)
         if key not in self._cited:
             self._cited[key] = replace(citation, marker=len(self._cited) + 1)
         return self._cited[key].marker
@@ -115,6 +138,11 @@ class Footnotes:
             label=evidence.label,
         )
         return _dated(citation, self._generation.document(f"{evidence.source}:{evidence.path}"))
+
+
+def _key(citation: Citation) -> tuple[str, str | None, str]:
+    """What makes two citations one."""
+    return citation.document_id, citation.url, citation.quote
 
 
 def _dated(citation: Citation, document: IndexedDocument | None) -> Citation:

@@ -184,3 +184,23 @@ def test_a_quote_found_under_other_markup_keeps_its_place(tmp_path: Path) -> Non
     (citation,) = notes.citations
     assert citation.section == ("Deep", "Deeper")
     assert citation.url == f"{shelf.SITE}/one#deeper"
+
+
+def test_a_resource_is_cited_where_it_is_named(generation: Generation, notes: Footnotes) -> None:
+    for mention in shelf.CODE.mentions:
+        citation = _cited(notes, notes.mention(mention))
+        assert (citation.quote, citation.kind) == (mention.text, "source")
+        assert (citation.url, citation.section) == (mention.url, mention.section)
+        assert citation.label == mention.label
+        assert citation.document_id == f"{mention.source}:{mention.path}"
+    assert [each.marker for each in notes.citations] == [1, 2, 3]
+    again = notes.mention(shelf.CODE.mentions[0])
+    assert again == 1
+
+
+def test_a_named_resource_brings_what_is_known_of_its_page(
+    generation: Generation, notes: Footnotes
+) -> None:
+    (mention,) = shelf.TOOLKIT.mentions
+    citation = _cited(notes, notes.mention(mention))
+    assert (citation.version, citation.doi) == ("2.0", "10.1234/aurora")
