@@ -19,7 +19,7 @@ from rich.progress import Progress
 from eval.gate import FloorLowered, Floors, accepted, broken, corpus_hash
 from eval.questions import Judged, read_questions
 from eval.run import RUN, About, Run, ask, build_index, run_of
-from eval.support import EntailmentModel, Supports, lexical_support
+from eval.support import EntailmentModel, Supports, lexical_support, semantic_support
 from rag.errors import HelpdeskError
 from rag.settings import Settings, read_settings
 from rag.wiring import build_answerer, build_embedder, open_index
@@ -32,6 +32,7 @@ app = typer.Typer(
 _HERE = Path(__file__).resolve().parent
 _DATA = _HERE / "data"
 _FLOORS = _HERE / "floors.json"
+_LEXICAL = "lexical"
 _LISTED = 15
 """Questions that a comparison lists of each kind."""
 
@@ -51,8 +52,9 @@ def run(
     judge: Annotated[
         str | None,
         typer.Option(
-            help="Cross-encoder for natural language inference, by name or path, that judges"
-            " whether texts support statements; default: a check of words."
+            help="Who judges whether texts support statements: `lexical`, a check of words, or a"
+            " cross-encoder for natural language inference by name or path. Default: words for"
+            " facts, words and meaning for citations."
         ),
     ] = None,
 ) -> None:
@@ -74,7 +76,7 @@ def run(
     if corpus is not None:
         settings = _indexed(settings, corpus, articles=articles)
     about = _about(questions, corpus, judge, settings)
-    measured = _measure(judged, settings, supports, about)
+    measured = _measure(judged, settings, supports, about, by_meaning=judge is None)
     _show(measured)
     if report is not None:
         # Here, as it brings matplotlib.
@@ -215,7 +217,7 @@ def _kept(place: Path) -> Run:
 
 
 def _judge(model: str | None) -> Supports:
-    if model is None:
+    if model is None or model == _LEXICAL:
         return lexical_support
     try:
         return EntailmentModel(model)
@@ -234,7 +236,14 @@ def _indexed(settings: Settings, corpus: Path, *, articles: bool) -> Settings:
     return settings.model_copy(update={"data_dir": data_dir})
 
 
-def _measure(judged: list[Judged], settings: Settings, supports: Supports, about: About) -> Run:
+def _measure(
+    judged: list[Judged],
+    settings: Settings,
+    supports: Supports,
+    about: About,
+    *,
+    by_meaning: bool = False,
+) -> Run:
     try:
         embedder = build_embedder(settings)
         answerer = build_answerer(settings, open_index(settings), embedder)
@@ -242,7 +251,8 @@ def _measure(judged: list[Judged], settings: Settings, supports: Supports, about
         _fail(str(error))
     with _bar(len(judged)) as progress:
         rows = ask(
-            judged, answerer, lambda query: embedder.queries([query]), supports, progress
+            judged, answerer, lambda query: embedder.queries([query]), supports, progress,
+            cited=semantic_support(embedder) if by_meaning else None,
         )  # fmt: skip
     index = answerer.generation.info
     return run_of(
@@ -268,7 +278,7 @@ def _about(
         },
         "corpus": corpus.resolve().name if corpus else "the current index",
         "retrieval": settings.retrieval.model_dump(mode="json"),
-        "judge": judge or "lexical_support",
+        "judge": judge or "lexical_support; citations: semantic_support",
         "date": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "commit": _commit(),
     }

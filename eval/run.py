@@ -178,6 +178,8 @@ def ask(
     embed: Callable[[str], object],
     supports: Supports,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    cited: Supports | None = None,
 ) -> list[Row]:
     """Search and answer every question, one after the other.
 
@@ -185,15 +187,17 @@ def ask(
         questions: What to ask.
         answerer: Who is asked.
         embed: The bare embedding of a query, timed beside each search.
-        supports: Judge of statements, nuggets and claims.
+        supports: Judge of nuggets and claims.
         progress: Called with the number of questions asked since the last call.
+        cited: Judge of statements under their citations; None: the same.
     """
     texts = StoredTexts(answerer.generation)
     rows = []
     for number, judged in enumerate(questions):
         row = _unasked(judged)
         try:
-            rows.append(_asked(row, judged, answerer, embed, texts, supports, turn=number))
+            judges = supports, cited or supports
+            rows.append(_asked(row, judged, answerer, embed, texts, judges, turn=number))
         except Exception as error:  # noqa: BLE001 - one question must not end the run
             rows.append(_failed(row, judged, error))
         progress(1)
@@ -225,10 +229,11 @@ def _asked(
     answerer: Answerer,
     embed: Callable[[str], object],
     texts: StoredTexts,
-    supports: Supports,
+    judges: tuple[Supports, Supports],
     *,
     turn: int,
 ) -> Row:
+    supports, cited = judges
     question = Question(
         judged.question, history=tuple(Turn(each.role, each.text) for each in judged.history)
     )
@@ -240,7 +245,7 @@ def _asked(
     if not turn % 2:
         _, embed_ms = _timed(lambda: embed(query))
     answer, answer_ms = _timed(lambda: answerer.answer(question))
-    precision, recall = citation_scores(answer, supports)
+    precision, recall = citation_scores(answer, cited)
     items_found, items_right = item_scores(judged, answer)
     row = _searched(row, judged, passages)
     return replace(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from rag.errors import BadSetting
@@ -60,6 +60,23 @@ class RerankerSettings(_Section):
     )
 
 
+class GeneratorSettings(_Section):
+    """A language model that writes answers, each sentence held against its sources."""
+
+    model: str = Field(
+        "",
+        description="a chat model as LangChain names it: `openai:…` (with a base URL also vLLM,"
+        " llama.cpp and the like), `ollama:…`; the package of its provider must be installed;"
+        " empty: none, answers are taken from the sources word by word",
+    )
+    base_url: str = Field("", description="where it is served; empty: where its provider serves it")
+    api_key: SecretStr = Field(SecretStr(""), description="the key it asks for, if it asks for one")
+    timeout_s: float = Field(
+        30, gt=0, le=600, description="seconds after which an answer goes on without it"
+    )
+    max_tokens: int = Field(600, ge=32, le=8192, description="the longest reply it may write")
+
+
 class AnswerSettings(_Section):
     """How answers are composed."""
 
@@ -87,6 +104,7 @@ class Settings(BaseSettings):
     embedder: EmbedderSettings = EmbedderSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     reranker: RerankerSettings = RerankerSettings()
+    generator: GeneratorSettings = GeneratorSettings()
     answer: AnswerSettings = AnswerSettings()
 
 

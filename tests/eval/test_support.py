@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from eval.support import EntailmentModel, lexical_support
+from eval.support import EntailmentModel, lexical_support, semantic_support
+from rag.embedder import load_embedder
 
 RULE = "Applicants receive a decision within thirty working days; members serve for 5 years."
 
@@ -92,6 +93,14 @@ def test_the_judge_is_as_good_as_its_docstring_says(root: Path) -> None:
             if pair["part"] == part
         ]
         assert sum(judged) / len(judged) == pytest.approx(least)
+
+
+def test_the_judge_of_meaning_knows_what_is_told_in_other_words() -> None:
+    judge = semantic_support(load_embedder())
+    rule = "Applicants are informed of the decision of the committee within thirty working days."
+    assert judge(rule, "The committee tells applicants what it has decided within 30 working days.")
+    assert not judge(rule, "The committee tells applicants what it has decided within 60 days.")
+    assert not judge(rule, "Penguins are fed in the evening by two keepers of the zoo.")
 
 
 class _Encoder:
