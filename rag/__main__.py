@@ -12,7 +12,7 @@ import typer
 
 from rag.answerer import Answerer
 from rag.errors import BadSetting, HelpdeskError
-from rag.models import Answer, Question
+from rag.models import Answer, Delta, Question
 from rag.settings import Settings, read_settings
 from rag.text import printable
 from rag.wiring import build_answerer, build_embedder, open_index
@@ -86,16 +86,29 @@ def ask(
     if language is not None and not re.fullmatch(r"[a-z]{2}", language):
         _fail("--language takes an ISO 639-1 code, such as de", code=2)
     asked = Question(_checked(question), language=language)
-    answer = _answerer().answer(asked)
-    if as_json:
-        print(json.dumps(asdict(answer), ensure_ascii=False))
-    else:
-        _print(answer)
+    answerer = _answerer()
+    try:
+        for step in answerer.stream(asked):
+            if isinstance(step, Delta) and not as_json:
+                _print_piece(step.text)
+            elif isinstance(step, Answer):
+                _print_json(step) if as_json else _print_notes(step)
+    except HelpdeskError as error:
+        _fail(str(error))
 
 
-def _print(answer: Answer) -> None:
-    for line in answer.text.splitlines():
-        print(printable(line, _LONGEST))
+def _print_piece(text: str) -> None:
+    """Print text as it is made; a line it ends, or begins, may go on in the next piece."""
+    print("\n".join(printable(line, _LONGEST) for line in text.split("\n")), end="", flush=True)
+
+
+def _print_json(answer: Answer) -> None:
+    print(json.dumps(asdict(answer), ensure_ascii=False))
+
+
+def _print_notes(answer: Answer) -> None:
+    """Print what stands below the text: the footnotes, and what to do next."""
+    print()
     for citation in answer.citations:
         place = " > ".join((citation.title, *citation.section))
         label = f" ({citation.label})" if citation.label else ""
@@ -105,7 +118,11 @@ def _print(answer: Answer) -> None:
         if citation.kind == "source":
             print(printable(f'    "{citation.quote}"', _LONGEST))
     if answer.next_step:
-        print(f"\n{answer.next_step.text}")
+        print(f"\n{printable(answer.next_step.text, _LONGEST)}")
+    if answer.follow_ups:
+        print()
+    for question in answer.follow_ups:
+        print(printable(f"? {question}"))
 
 
 def _answerer() -> Answerer:

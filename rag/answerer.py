@@ -4,41 +4,50 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from rag import refusals
 from rag.articles import Fit, twisted
+from rag.asking import Asked, AskReader
 from rag.citations import Footnotes
-from rag.countries import country_name
-from rag.extracts import Extract, extract
+from rag.composer import Body, Composer
+from rag.declining import Refusal
+from rag.doubt import Doubt, Doubter
 from rag.index import Generation
 from rag.language import detect_language
 from rag.lexical import expand, words
-from rag.messages import FALLBACK, Messages, language_name
+from rag.lists import Lists
+from rag.messages import FALLBACK, Messages
 from rag.models import (
     Answer,
     Article,
     ArticleNote,
-    ArticleStatement,
+    Brought,
+    Delta,
     Filters,
     NextStep,
     Passage,
     Question,
     Reason,
-    Statement,
 )
-from rag.refusals import Refusal
-from rag.retriever import Findings, Retriever
+from rag.refusals import Refusals
+from rag.retriever import SURE, Findings, Retriever
+from rag.unwritten import Unwritten
+from rag.voice import Voice, pieces
+
+if TYPE_CHECKING:
+    from rag.author import Author
 
 _FOUND = 10
 _READ = 3
-"""Passages that sentences are taken from (DESIGN 6)."""
-_SENTENCES = 4
+"""Passages that tell whether something is written after all."""
 _FOLLOW_UPS = 3
-_SURE, _DECLINED, _LIKELY = 0.8, 0.7, 0.6
-"""How sure it must be that an article fits: to answer, to say no, to say that it may answer."""
+_MAY_HELP = 0.3
+"""How sure it must be that an article answers to be named as a next question."""
+_DECLINED, _LIKELY = 0.7, 0.6
+"""How sure it must be that an article fits: to say no, to say that it may answer."""
 _TOLD = 0.9
 """How sure it must be that an article answers to do so although a page is still empty."""
 _DECLINING = {"known_gap": "known_gap", "safety": "unsafe"}
@@ -57,43 +66,55 @@ _FOREIGN = 0.8
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What retrieval brought for a question; nothing where it was refused before."""
+class Checks:
+    """What may say no."""
 
-    passages: tuple[Passage, ...]
-
-
-@dataclass(frozen=True)
-class Delta:
-    """The next piece of an answer's text."""
-
-    text: str
+    refusals: Refusals
+    unwritten: Unwritten
+    doubter: Doubter
 
 
 @dataclass(frozen=True)
-class _Voice:
-    """What the helpdesk says in the language of who asks."""
+class _Case:
+    """A question with all that is known of it when an answer is chosen."""
 
-    messages: Messages
-    language: str
-    contact: str
-
-    def say(self, key: str, /, **values: str) -> str:
-        return self.messages.say(self.language, key, email=self.contact, **values)
-
-    def person(self, key: str, **values: str) -> NextStep:
-        """To write to a person."""
-        return NextStep("contact", self.say(key, **values), email=self.contact)
+    question: Question
+    asked: Asked
+    found: Findings
+    doubt: Doubt
+    voice: Voice
 
 
 class Answerer:
-    """Answers questions over one generation, without a language model."""
+    """Answers questions over one generation."""
 
-    def __init__(self, retriever: Retriever, messages: Messages, contact: str):
-        """Answer with a retriever, in the words of `messages`, naming `contact`."""
+    def __init__(
+        self,
+        retriever: Retriever,
+        asks: AskReader,
+        checks: Checks,
+        messages: Messages,
+        contact: str,
+        author: Author | None = None,
+    ):
+        """Answer with a retriever.
+
+        Args:
+            retriever: Finds passages and articles.
+            asks: Tells what kind of answer is asked for.
+            checks: May say no.
+            messages: What the helpdesk itself says.
+            contact: Whom to write to where an answer ends.
+            author: A language model that says it in its own words; None: the sources say it.
+        """
         self._retriever = retriever
+        self._asks = asks
+        self._checks = checks
         self._messages = messages
         self._contact = contact
+        self._author = author
+        self._composer = Composer(retriever.generation, contact)
+        self._lists = Lists(retriever.generation)
 
     @property
     def generation(self) -> Generation:
@@ -108,7 +129,7 @@ class Answerer:
         """Answer with citations, or abstain with a reason and a next step."""
         return next(each for each in self.stream(question) if isinstance(each, Answer))
 
-    def stream(self, question: Question) -> Iterator[Brought | Delta | Answer]:
+    def stream(self, question: Question) -> Generator[Brought | Delta | Answer]:
         """Answer step by step.
 
         Yields:
@@ -117,46 +138,103 @@ class Answerer:
         """
         started = time.perf_counter()
         voice = self._voice(question)
-        refusal = refusals.unclear(question.text) or refusals.unsafe(question.text)
-        if refusal:
+        query = self._retriever.query(question)
+        refusal = self._checks.refusals.check(question, query)
+        if refusal and refusal.sure:
             yield Brought(())
-            answer, retrieved = self._refused(refusal, voice), started
+            reply, retrieved = self._refused(refusal, voice), started
         else:
-            query = self._retriever.query(question)
             found = self._retriever.find(query, _FOUND, question.filters)
             retrieved = time.perf_counter()
             yield Brought(tuple(found.passages))
-            answer = self._replied(found, question, voice)
-        yield from map(Delta, _pieces(answer))
-        yield _timed(answer, started, retrieved)
+            asked = self._asks.asked(question.text, query.language)
+            doubt = self._checks.doubter.doubt(query, found)
+            case = _Case(question, asked, found, doubt, voice)
+            reply = self._reply(case, refusal)
+            if self._author and reply.answer.status == "answered":
+                note = reply.answer.article
+                article = self._by_id[note.id] if note else None
+                answer = yield from self._author.rewrite(
+                    question, article, found.passages, reply.answer, voice
+                )
+                yield _timed(answer, started, retrieved)
+                return
+        yield from map(Delta, reply.pieces)
+        yield _timed(reply.answer, started, retrieved)
 
-    def _voice(self, question: Question) -> _Voice:
-        language = question.language or detect_language(question.text)
+    def _voice(self, question: Question) -> Voice:
+        earlier = [turn.text for turn in question.history if turn.role == "user"]
+        language = question.language or detect_language(question.text, earlier)
         spoken = language if language in self._messages.languages() else FALLBACK
-        return _Voice(self._messages, spoken, self._contact)
+        return Voice(self._messages, spoken, self._contact)
 
-    def _replied(self, found: Findings, question: Question, voice: _Voice) -> Answer:
-        """Answer with what was found, or say why not."""
-        refusal = refusals.not_written_yet(
-            question.text,
-            found.query.language,
-            self.generation.gaps,
-            [passage.chunk.text for passage in found.passages[:_READ]],
+    def _reply(self, case: _Case, refusal: Refusal | None) -> _Reply:
+        """Answer with what was found, or say why not.
+
+        Args:
+            case: The question.
+            refusal: What its words alone speak for, if that is not sure.
+        """
+        fit = case.found.fit
+        if refusal and not (fit and fit.certainty >= SURE):
+            return self._refused(refusal, case.voice)
+        written = [passage.chunk.text for passage in case.found.passages[:_READ]]
+        refusal = self._checks.unwritten.refusal(case.found.query, written)
+        if refusal and not _told(fit):
+            return self._refused(refusal, case.voice)
+        chosen = self._chosen(case)
+        if chosen and chosen[0].declines and chosen[1] >= _DECLINED:
+            return self._declined(chosen[0], case)
+        if case.doubt.declines and not (fit and fit.same):
+            return self._unanswered(case)
+        reply = self._composed(case, chosen)
+        return reply if reply.answer.statements else self._unanswered(case)
+
+    def _composed(self, case: _Case, chosen: tuple[Article, float] | None) -> _Reply:
+        """Say what an article, the passages and a complete list hold; it may be nothing."""
+        found, asked = case.found, case.asked
+        listing = None
+        if asked.type == "list":
+            listing = self._lists.find(found.query, asked, found.passages, case.question.filters)
+        body, article, weak = Body(), None, True
+        if chosen:
+            article, sure = chosen
+            body = self._composer.of_article(article, case.voice.language, found, asked.type)
+            weak = sure < SURE
+        if not body.statements and not self._nothing(found):
+            article = None
+            body = self._composer.of_passages(found, asked.type)
+            weak = self._weak(found) and listing is None
+        if listing and body.statements:
+            body = self._composer.with_list(listing, body)
+        return self._answered(body, article, case, weak=weak or case.doubt.hedges)
+
+    def _answered(self, body: Body, article: Article | None, case: _Case, *, weak: bool) -> _Reply:
+        voice, query = case.voice, case.found.query
+        if weak:
+            step = voice.person("weak_contact")
+        else:
+            step = voice.whom_to_ask(query.countries, case.question.country)
+        following = (*(self._related(article) if article else ()), *_answering(case.found.fits))
+        told = pieces(voice.opening(body, weak=weak), body)
+        answer = Answer(
+            id=_new_id(),
+            status="answered",
+            language=voice.language,
+            text="".join(told),
+            statements=body.statements,
+            citations=body.citations,
+            items=body.items,
+            strength="weak" if weak else "strong",
+            next_step=step,
+            follow_ups=_asked((each for each in following if each is not article), voice.language),
+            article=_note(article, voice.language) if article else None,
         )
-        if refusal and not _told(found.fit):
-            return self._refused(refusal, voice)
-        if chosen := self._chosen(found, question):
-            answer = self._from_match(*chosen, found, question, voice)
-            if answer:
-                return answer
-        if found.passages and not self._nothing(found):
-            answer = self._from_passages(found, voice)
-            if answer.statements:
-                return answer
-        return self._refused(Refusal("no_evidence", "no_evidence"), voice)
+        return _Reply(answer, told)
 
-    def _chosen(self, found: Findings, question: Question) -> tuple[Article, float] | None:
+    def _chosen(self, case: _Case) -> tuple[Article, float] | None:
         """The article to answer with, and how sure it is that it does; None: passages answer."""
+        found, question = case.found, case.question
         fit = found.fit
         # An article knows no limits; what is declined is declined within them, too.
         open_to_all = question.filters == Filters()
@@ -168,7 +246,7 @@ class Answerer:
             if (gone and not fit.article.declines) or (doubted and not fit.same):
                 sure = min(sure, _LIKELY)
             # What is only likely does not stand before a page that is clearly meant.
-            if sure >= _SURE or fit.article.declines or fit.rank == 1 or self._weak(found):
+            if sure >= SURE or fit.article.declines or fit.rank == 1 or self._weak(found):
                 return fit.article, sure
             return None
         best = found.passages[0].chunk if found.passages else None
@@ -181,103 +259,22 @@ class Answerer:
     def _by_document(self) -> dict[str, Article]:
         return {article.document_id: article for article in self.generation.articles}
 
+    @cached_property
+    def _by_id(self) -> dict[str, Article]:
+        return {article.article_id: article for article in self.generation.articles}
+
     def _nothing(self, found: Findings) -> bool:
         """Whether even the best passage has nothing to do with the question.
 
         A low score does not tell by itself (of 12 so refused over documents alone
         7 could be answered): no article may be near, either.
         """
+        if not found.passages:
+            return True
         if found.fit is None:
             return False
         share = 1.0 if found.query.language == "en" else _FOREIGN
         return not found.near and found.best < _NOTHING_BELOW * share
-
-    def _from_match(
-        self, article: Article, sure: float, found: Findings, question: Question, voice: _Voice
-    ) -> Answer | None:
-        """What an article that answers, or may answer, has to say; None where it has nothing."""
-        answer = self._from_article(article, found, question, voice)
-        # A no holds whether or not the sentences still stand that explain it.
-        if article.declines and sure >= _DECLINED:
-            return self._declined(article, answer, voice)
-        if not answer.statements:
-            return None
-        return answer if sure >= _SURE else self._hedged(answer, voice)
-
-    def _hedged(self, answer: Answer, voice: _Voice) -> Answer:
-        """The same, not sure that it is what was asked."""
-        return replace(
-            answer,
-            text=f"{voice.say('weak')} {answer.text}",
-            strength="weak",
-            next_step=voice.person("weak_contact"),
-        )
-
-    def _declined(self, article: Article, answer: Answer, voice: _Voice) -> Answer:
-        """Say no, as a known gap or a rule of safety does.
-
-        The first statement says what is missing. The others tell of something
-        else, and an abstention has no citations that could carry them.
-        """
-        reason: Reason = "unsafe" if article.kind == "safety" else "no_evidence"
-        # Not in two languages at once.
-        said = [each.text for each in answer.statements[:1] if each.language == voice.language]
-        return replace(
-            answer,
-            status="abstained",
-            text=" ".join([voice.say(_DECLINING[article.kind]), *said]),
-            statements=(),
-            citations=(),
-            reason=reason,
-            next_step=voice.person(f"{reason}_next"),
-        )
-
-    def _from_article(
-        self, article: Article, found: Findings, question: Question, voice: _Voice
-    ) -> Answer:
-        """Say what an article says, in the asker's language where it has been translated."""
-        translation = next(
-            (each for each in article.translations if each.language == voice.language), None
-        )
-        said = translation.statements if translation else [each.text for each in article.statements]
-        language = translation.language if translation else FALLBACK
-        notes = Footnotes(self.generation)
-        statements = []
-        for text, statement in zip(said, article.statements, strict=True):
-            markers = notes.statement(article, statement)
-            if markers:
-                statements.append(Statement(text, markers, language))
-        reviewed_by = translation.reviewed_by if translation else article.reviewed_by
-        return Answer(
-            id=_new_id(),
-            status="answered",
-            language=voice.language,
-            text=_text(statements, voice),
-            statements=tuple(statements),
-            citations=notes.citations,
-            next_step=self._contact_step(found.query.countries, question.country, voice),
-            follow_ups=self._follow_ups(article, voice.language),
-            article=ArticleNote(article.article_id, article.checked, reviewed_by),
-        )
-
-    def _from_passages(self, found: Findings, voice: _Voice) -> Answer:
-        notes = Footnotes(self.generation)
-        extracts = extract(self.generation, found.query, found.passages[:_READ], _SENTENCES)
-        said = [self._said(each, notes) for each in extracts]
-        statements = [statement for statement in said if statement]
-        answer = Answer(
-            id=_new_id(),
-            status="answered",
-            language=voice.language,
-            text=_text(statements, voice),
-            statements=tuple(statements),
-            citations=notes.citations,
-            next_step=voice.person("answered_contact"),
-            follow_ups=_asked([found.fit.article], voice.language)
-            if found.fit and found.near
-            else (),
-        )
-        return self._hedged(answer, voice) if self._weak(found) else answer
 
     def _weak(self, found: Findings) -> bool:
         """Whether the passages may have little to do with the question."""
@@ -305,68 +302,72 @@ class Answerer:
         total = sum(asked.values())
         return sum(asked[word] for word in asked if word in spoken) / total if total else 1.0
 
-    def _said(self, said: Extract, notes: Footnotes) -> Statement | None:
-        """Make a statement of a sentence, cited to where it stands."""
-        chunk, sentence = said.chunk, said.sentence
-        if chunk.kind == "article":
-            article, statement = self._summaries[chunk.document_id, sentence.part.text]
-            markers = notes.statement(article, statement)
-            return Statement(statement.text, markers) if markers else None
-        card = self.generation.document(chunk.document_id)
-        language = card.language if card else FALLBACK
-        return Statement(said.shown, (notes.sentence(chunk, sentence),), language)
+    def _declined(self, article: Article, case: _Case) -> _Reply:
+        """Say no, as a known gap or a rule of safety does.
 
-    @cached_property
-    def _summaries(self) -> dict[tuple[str, str], tuple[Article, ArticleStatement]]:
-        """What articles say of sources that are not indexed here, by place and text."""
-        return {
-            (article.document_id, statement.text): (article, statement)
-            for article in self.generation.articles
-            for statement in article.statements
-        }
+        The first statement says what is missing. The others tell of something
+        else, and an abstention has no citations that could carry them. A no holds
+        whether or not the sentences still stand that explain it.
+        """
+        voice = case.voice
+        reason: Reason = "unsafe" if article.kind == "safety" else "no_evidence"
+        said = [voice.say(_DECLINING[article.kind])]
+        # Not in two languages at once.
+        first = article.statements[0]
+        if voice.language == FALLBACK and not all(each.stale for each in first.evidence):
+            said.append(first.text)
+        step = voice.person(f"{reason}_next")
+        answer = self._abstained(" ".join(said), reason, step, voice)
+        note = _note(article, voice.language)
+        following = (*self._related(article), *_answering(case.found.fits))
+        asked = _asked(following, voice.language)
+        return _whole(replace(answer, article=note, follow_ups=asked))
 
-    def _refused(self, refusal: Refusal, voice: _Voice) -> Answer:
+    def _unanswered(self, case: _Case) -> _Reply:
+        """Say that nothing was found, and of what nothing is said."""
+        voice = case.voice
+        said = [voice.say("no_evidence")]
+        if case.doubt.missing:
+            said.append(voice.say("nothing_on", names=", ".join(case.doubt.missing)))
+        answer = self._abstained(
+            " ".join(said), "no_evidence", voice.person("no_evidence_next"), voice
+        )
+        following = _asked(_answering(case.found.fits), voice.language)
+        return _whole(replace(answer, follow_ups=following))
+
+    def _refused(self, refusal: Refusal, voice: Voice) -> _Reply:
         notes = Footnotes(self.generation)
-        values: dict[str, str] = {}
-        if refusal.gap:
-            gap = refusal.gap
-            # A page that does not exist cannot be cited.
-            if gap.kind != "country_page":
-                notes.gap(gap)
-            country = country_name(gap.country, voice.language) if gap.country else ""
-            values = {
-                "title": gap.title, "section": " > ".join(gap.section), "country": country,
-            }  # fmt: skip
-        asks_again = refusal.reason == "unclear"
+        # A page that does not exist cannot be cited.
+        if refusal.gap and refusal.gap.kind != "country_page":
+            notes.gap(refusal.gap)
+        step = voice.instead(refusal)
+        answer = self._abstained(voice.refusal(refusal), refusal.reason, step, voice)
+        return _whole(replace(answer, citations=notes.citations, follow_ups=refusal.meanings))
+
+    def _abstained(self, text: str, reason: Reason, step: NextStep, voice: Voice) -> Answer:
         return Answer(
             id=_new_id(),
             status="abstained",
             language=voice.language,
-            text=voice.say(refusal.message, **values),
-            citations=notes.citations,
-            reason=refusal.reason,
-            next_step=NextStep(
-                "rephrase" if asks_again else "contact",
-                voice.say(f"{refusal.reason}_next"),
-                url=refusal.gap.url if refusal.gap else None,
-                email=None if asks_again else self._contact,
-            ),
+            text=text,
+            reason=reason,
+            next_step=step,
         )
 
-    def _contact_step(
-        self, named: Sequence[str], asked_from: str | None, voice: _Voice
-    ) -> NextStep:
-        # The country that is asked about goes before the one somebody asks from.
-        country = named[0] if len(named) == 1 else asked_from
-        if not country:
-            return voice.person("answered_contact")
-        name = country_name(country, voice.language)
-        return voice.person("article_country_contact", country=name)
+    def _related(self, article: Article) -> list[Article]:
+        return [self._by_id[name] for name in article.see_also if name in self._by_id]
 
-    def _follow_ups(self, article: Article, language: str) -> tuple[str, ...]:
-        by_id = {each.article_id: each for each in self.generation.articles}
-        related = (by_id[name] for name in article.see_also if name in by_id)
-        return _asked(related, language)[:_FOLLOW_UPS]
+
+@dataclass(frozen=True)
+class _Reply:
+    """An answer with the pieces of its text."""
+
+    answer: Answer
+    pieces: list[str]
+
+
+def _whole(answer: Answer) -> _Reply:
+    return _Reply(answer, [answer.text])
 
 
 def _told(fit: Fit | None) -> bool:
@@ -376,35 +377,22 @@ def _told(fit: Fit | None) -> bool:
     return fit.same or (fit.certainty >= _TOLD and fit.article.country is None)
 
 
+def _answering(fits: Iterable[Fit]) -> Iterator[Article]:
+    """Articles near the question that may have an answer, best first."""
+    for fit in fits:
+        if fit.certainty >= _MAY_HELP and not fit.article.declines:
+            yield fit.article
+
+
 def _asked(articles: Iterable[Article], language: str) -> tuple[str, ...]:
-    """How people ask what the articles answer."""
-    return tuple(filter(None, (each.asked_in(language) for each in articles)))
+    """How people ask what the first few articles answer."""
+    asked = filter(None, (each.asked_in(language) for each in articles))
+    return tuple(dict.fromkeys(asked))[:_FOLLOW_UPS]
 
 
-def _text(statements: Sequence[Statement], voice: _Voice) -> str:
-    """The statements as running text with their markers, and which language they are in."""
-    said = " ".join(map(_marked, statements))
-    others = sorted({each.language for each in statements} - {voice.language})
-    if not others:
-        return said
-    names = ", ".join(language_name(each, voice.language) for each in others)
-    return f"{voice.say('in_language', language=names)} {said}"
-
-
-def _marked(statement: Statement) -> str:
-    return f"{statement.text} {''.join(f'[{marker}]' for marker in statement.citations)}"
-
-
-def _pieces(answer: Answer) -> Iterator[str]:
-    """The text of an answer, cut behind each statement."""
-    begin = 0
-    for statement in answer.statements:
-        marked = _marked(statement)
-        end = answer.text.index(marked, begin) + len(marked)
-        yield answer.text[begin:end]
-        begin = end
-    if begin < len(answer.text):
-        yield answer.text[begin:]
+def _note(article: Article, language: str) -> ArticleNote:
+    told = next((each for each in article.translations if each.language == language), article)
+    return ArticleNote(article.article_id, article.checked, told.reviewed_by)
 
 
 def _timed(answer: Answer, started: float, retrieved: float) -> Answer:

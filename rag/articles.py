@@ -172,14 +172,19 @@ class Articles:
         """Match against the asking variants of a generation."""
         self._generation = generation
 
-    def matches(self, query: Query, count: int) -> list[Match]:
+    def matches(self, query: Query, asked: Vectors, count: int) -> list[Match]:
         """The articles whose asking variants are nearest, best first.
 
         An article about one country is none for a question that names others.
+
+        Args:
+            query: The question.
+            asked: Its vector, alone or behind what was asked before it.
+            count: How many articles at most.
         """
         generation = self._generation
         own = compared(
-            query.asked[None, :], [query.language], generation.ask_centres, generation.ask_head
+            asked[None, :], [query.language], generation.ask_centres, generation.ask_head
         )[0]
         numbers, cosines = generation.nearest("asks", own, _READ)
         best: dict[int, float] = {}

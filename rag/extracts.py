@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from rag.index import Generation
 from rag.lexical import words
-from rag.models import Chunk, Passage
-from rag.query import Query
+from rag.models import Chunk
+from rag.retriever import Findings
 from rag.sentences import Sentence, chunk_sentences
 from rag.text import letters_digits, word_count
 
+READ = 6
+"""Passages that sentences are taken from."""
 _ALONE = 6
 """Shorter sentences say nothing without their heading."""
 _SENTENCE_AT_MOST = 80
 """Longer ones are rows of a table read as running text."""
-_SHARED = 0.1
-"""What a sentence gains by holding all words of the question, in cosine."""
-_BEHIND = 0.01
-"""What a sentence loses for each rank of its passage, in cosine."""
+_WEIGHTS = np.array([3.3, 1.3, 4.2, 5.7, 0.4])
+"""How much each sign counts, as `Extractor._read` lists them; fitted by logistic
+regression to the evidence of judged questions (docs/evaluation.md)."""
+_LATER = 0.9
+"""What each further statement of an article counts beside the one before it."""
 _FOOTNOTE = re.compile(r"\s?\[\d{1,3}\]")
 _ITEM_MARK = re.compile(r"^[-–•*]\s+")
 """What begins an item of a list, and says nothing outside it."""
@@ -53,47 +59,91 @@ class Extract:
         )
 
     @property
+    def heading(self) -> str:
+        """What it stands under: the nearest heading, else the title."""
+        return (self.sentence.part.section or (self.chunk.title,))[-1]
+
+    @property
     def shown(self) -> str:
         """What would be read: a summary whole, a short sentence behind its heading."""
         if self.chunk.kind == "article":
             return self.sentence.part.text
         alone = word_count(self.sentence.text) >= _ALONE
-        heading = (self.sentence.part.section or (self.chunk.title,))[-1]
         said = _ITEM_MARK.sub("", self.sentence.text)
-        text = said if alone else f"{heading}: {said}"
+        text = said if alone else f"{self.heading}: {said}"
         # A footnote of the source's own would be read as one of ours.
         return _FOOTNOTE.sub("", text)
 
 
-def extract(
-    generation: Generation, query: Query, passages: Sequence[Passage], count: int
-) -> list[Extract]:
-    """Take the sentences nearest to the question, in the order of the passages.
+class Extractor:
+    """Takes sentences from the passages of one generation."""
 
-    Args:
-        generation: What the passages are of.
-        query: What they were found with.
-        passages: What sentences are taken from.
-        count: How many at most.
+    def __init__(self, generation: Generation):
+        """Take sentences of a generation."""
+        self._generation = generation
 
-    Returns:
-        Each once; a heading or a question only where there is nothing else to show.
-    """
-    asked = set(words(query.text))
-    found: list[Extract] = []
-    for passage in passages:
-        number = generation.chunk_number(passage.chunk.chunk_id)
-        if number is None:
-            continue
-        cosines = generation.sentence_cosines(number, query.vector)
-        for position, sentence in enumerate(chunk_sentences(passage.chunk)):
-            shared = len(asked & set(words(sentence.text))) / (len(asked) or 1)
-            score = float(cosines[position]) + _SHARED * shared - _BEHIND * passage.rank
-            found.append(Extract(score, passage.rank, position, passage.chunk, sentence))
-    telling = [each for each in found if each.tells] or found[:1]
-    best = sorted(telling, key=lambda each: -each.score)[:count]
-    once = {
-        letters_digits(each.shown): each
-        for each in sorted(best, key=lambda each: (each.rank, each.position), reverse=True)
-    }
-    return list(reversed(once.values()))
+    def candidates(self, found: Findings) -> list[Extract]:
+        """What may be said, the sentences that tell most about a question first.
+
+        What articles near the question rest on counts for more: somebody has read it.
+
+        Returns:
+            Each once; a heading or a question only where there is nothing else to show.
+        """
+        read = self._read(found)
+        telling = [each for each in read if each.tells] or read[:1]
+        once: dict[str, Extract] = {}
+        for each in sorted(telling, key=lambda each: -each.score):
+            once.setdefault(letters_digits(each.shown), each)
+        return list(once.values())
+
+    def _read(self, found: Findings) -> list[Extract]:
+        """Every sentence of the passages that are read, with what speaks for it."""
+        query, generation = found.query, self._generation
+        asked = {word: generation.words.weight(word) for word in words(query.text)}
+        all_asked = sum(asked.values()) or 1.0
+        near = {match.article.article_id: match.score for match in found.matches}
+        signs, places = [], []
+        for passage in found.passages[:READ]:
+            number = generation.chunk_number(passage.chunk.chunk_id)
+            if number is None:
+                continue
+            cosines = generation.sentence_cosines(number, query.vector)
+            for position, sentence in enumerate(chunk_sentences(passage.chunk)):
+                shared = set(words(sentence.text)) & asked.keys()
+                rests = self._rests.get(_place(passage.chunk.chunk_id, sentence.quote), ())
+                places.append((passage, position, sentence))
+                signs.append(
+                    (
+                        cosines[position],
+                        sum(asked[word] for word in shared) / all_asked,
+                        passage.score,
+                        max((near.get(name, 0) * later for name, later in rests), default=0),
+                        math.log1p(word_count(sentence.text)),
+                    )
+                )
+        if not signs:
+            return []
+        seen = np.array(signs)
+        # Cosines of one model lie close together, those of another far apart.
+        seen[:, 0] /= np.ptp(seen[:, 0]) or 1.0
+        return [
+            Extract(float(score), passage.rank, position, passage.chunk, sentence)
+            for score, (passage, position, sentence) in zip(seen @ _WEIGHTS, places, strict=True)
+        ]
+
+    @cached_property
+    def _rests(self) -> dict[tuple[str, str], list[tuple[str, float]]]:
+        """For each sentence that articles rest on which ones, and how much that counts."""
+        found: dict[tuple[str, str], list[tuple[str, float]]] = {}
+        for article in self._generation.articles:
+            for order, statement in enumerate(article.statements):
+                for each in statement.evidence:
+                    if each.quote and each.chunk_id:
+                        said = found.setdefault(_place(each.chunk_id, each.quote), [])
+                        said.append((article.article_id, _LATER**order))
+        return found
+
+
+def _place(chunk_id: str, quote: str) -> tuple[str, str]:
+    return chunk_id, letters_digits(quote)

@@ -325,6 +325,20 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Brought:
+    """What retrieval brought for a question; nothing where it was refused before."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The next piece of an answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class IndexedDocument:
     """A document as the index knows it, without its text."""
 

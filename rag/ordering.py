@@ -16,6 +16,8 @@ _RUN = 3
 _SAME_SUBJECT = 0.5
 """Share of the longer passage's words that the other has too, from which on both speak of
 the same."""
+_SAME_SENTENCE = 0.6
+"""The same for two sentences, figures aside."""
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _NEGATIONS = frozenset("cannot neither never no none nor not without".split())
 
@@ -63,6 +65,25 @@ def newer_first(
     for passage in passages:
         place(passage)
     return list(ordered.values())
+
+
+def disagree(one: str, other: str) -> bool:
+    """Whether two sentences speak of the same and differ in a figure or in a "not"."""
+    first, second = _words(one), _words(other)
+    plain = frozenset(word for word in first | second if not _FIGURE.search(word))
+    longer = max(len(first & plain), len(second & plain))
+    if not longer or len(first & second & plain) < _SAME_SENTENCE * longer:
+        return False
+    figures, others = (frozenset(_FIGURE.findall(text)) for text in (one, other))
+    denied, elsewhere = (not _NEGATIONS.isdisjoint(text.lower().split()) for text in (one, other))
+    return (bool(figures and others) and figures.isdisjoint(others)) or denied != elsewhere
+
+
+def is_newer(one: IndexedDocument, other: IndexedDocument) -> bool:
+    """Whether a document is later than another, or that one is no longer in use."""
+    if _is_outdated(one) != _is_outdated(other):
+        return _is_outdated(other)
+    return _is_later(_date(one), _date(other))
 
 
 def _replaces(chunk: Chunk, other: Chunk, documents: Mapping[str, IndexedDocument]) -> bool:

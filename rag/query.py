@@ -76,6 +76,8 @@ class Query:
     """What chunks and sentences are compared with; a unit vector."""
     asked: Vectors
     """The question alone, as typed; a unit vector, for the asking variants of articles."""
+    leaning: Vectors | None
+    """The same behind what was asked before it; None where nothing was."""
     countries: tuple[str, ...]
     """ISO 3166-1 alpha-2 of the countries it is about."""
 
@@ -138,9 +140,13 @@ class QueryMaker:
     def make(self, question: Question) -> Query:
         """Make a query of a question, the turns before it and the country of who asks."""
         text, asked = query_of(question.text, question.history), question.text
-        language = detect_language(asked)
+        before = [turn.text for turn in question.history if turn.role == "user"]
+        language = detect_language(asked, before)
         terms = self._glossary.terms_in(asked, language) if self._effort.glossary else ()
         vector, alone = self._vectors(text, asked, terms, language)
+        leaning = (
+            self._embedder.queries([_affordable(f"{before[-1]} {asked}")])[0] if before else None
+        )
         meant = self._meant(text, asked, terms)
         countries = countries_in(asked, language)
         if not countries and question.country and _NATIONAL & set(words(" ".join((asked, *terms)))):
@@ -153,6 +159,7 @@ class QueryMaker:
             grams=self._terms(text, asked, meant, telling_grams),
             vector=vector,
             asked=alone,
+            leaning=leaning,
             countries=countries,
         )
 

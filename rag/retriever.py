@@ -32,6 +32,8 @@ _ARTICLE = 6
 """The rows of the country and the articles among the scores."""
 _TOLD = [_COUNTRY, _ARTICLE]
 """Rows that tell where a passage stands, not how near it is to the question."""
+SURE = 0.8
+"""How sure it must be that an article fits for it to answer."""
 _NEAR = 40
 """Articles that may speak for a passage."""
 _SPARE = 10
@@ -66,6 +68,8 @@ class Findings:
     query: Query
     passages: list[Passage]
     """Best first."""
+    matches: list[Match]
+    """Articles near the question, best first."""
     fits: list[Fit]
     """The nearest articles, by how well they fit with the passages considered."""
     near: bool
@@ -131,13 +135,24 @@ class Retriever:
             filters: What passages are limited to.
         """
         allowed = self.generation.allowed(filters or Filters())
-        matches = self._articles.matches(query, _NEAR)
+        matches = self._articles.matches(query, query.asked, _NEAR)
         legs = self._legs(query, allowed, matches)
-        scores = _only(self.weights.values @ legs, allowed)
-        near = scores - self.weights.values[_TOLD] @ legs[_TOLD]
+        near = _only(self._near(legs), allowed)
         fits = self._articles.fits(query.question, matches, near)
+        if query.leaning is not None and not any(fit.certainty >= SURE for fit in fits[:1]):
+            # By itself it asks nothing that an article answers: it leans on what was asked before.
+            matches = self._articles.matches(query, query.leaning, _NEAR)
+            legs[_ARTICLE] = self._articles.support(matches)
+            fits = self._articles.fits(query.question, matches, near)
+        scores = _only(self.weights.values @ legs, allowed)
         close = bool(matches) and matches[0].score >= self.generation.ask_floor
-        return Findings(query, self._ranking(query, scores, near, count), fits, close)
+        return Findings(query, self._ranking(query, scores, near, count), matches, fits, close)
+
+    def _near(self, legs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The scores without what tells where a passage stands."""
+        own = self.weights.values.copy()
+        own[_TOLD] = 0
+        return np.asarray(own @ legs, dtype=np.float32)
 
     def _ranking(
         self, query: Query, scores: NDArray[np.float32], near: NDArray[np.float32], count: int
@@ -179,7 +194,7 @@ class Retriever:
         Returns:
             Shape ``(7, chunks)``, the rows in the order of `Weights`, navigation below 0.
         """
-        return self._legs(query, allowed, self._articles.matches(query, _NEAR))
+        return self._legs(query, allowed, self._articles.matches(query, query.asked, _NEAR))
 
     def _legs(
         self, query: Query, allowed: NDArray[np.bool_] | None, matches: Sequence[Match]

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from rag.answerer import Answerer
+from typing import TYPE_CHECKING, Any
+
+from rag.answerer import Answerer, Checks
+from rag.asking import AskReader
 from rag.countries import countries_in
+from rag.declining import load_declining
+from rag.doubt import Doubter, load_learned
 from rag.embedder import Embedder, load_embedder
+from rag.errors import ModelUnavailable
 from rag.glossary import Glossary, load_neutral
 from rag.index import Generation, Store
 from rag.messages import Messages
 from rag.query import Effort, QueryMaker
+from rag.refusals import Refusals
 from rag.reranker import load_reranker
 from rag.retriever import Retriever, Weights
 from rag.settings import Settings
+from rag.unwritten import Unwritten
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from rag.author import Author
+    from rag.writer import Writer
 
 
 def open_index(settings: Settings) -> Generation:
@@ -64,15 +78,93 @@ def build_answerer(settings: Settings, generation: Generation, embedder: Embedde
     """Put an answerer over an open generation.
 
     Raises:
-        BadSetting: A file of the glossary is broken.
+        BadSetting: A file of the glossary or of the messages is broken.
         IndexMismatch: The generation was built with another embedder.
-        ModelUnavailable: The reranker cannot be loaded.
+        ModelUnavailable: The reranker or the language model cannot be loaded.
     """
+    corpus = settings.corpus_dir
+    checks = Checks(
+        Refusals(
+            load_declining(corpus, embedder.name),
+            Glossary.load(corpus).meanings,
+            generation.words.terms,
+        ),
+        Unwritten(generation, embedder),
+        Doubter(generation, load_learned(corpus, embedder.name)),
+    )
     return Answerer(
         build_retriever(settings, generation, embedder),
-        Messages.load(settings.corpus_dir / "messages"),
+        AskReader.load(corpus),
+        checks,
+        Messages.load(corpus / "messages"),
         contact=settings.answer.contact,
+        author=build_author(settings, generation, embedder),
     )
+
+
+def build_author(settings: Settings, generation: Generation, embedder: Embedder) -> Author | None:
+    """Have the language model that the settings name write; None: they name none.
+
+    Raises:
+        ModelUnavailable: Its provider is unknown, or the provider's package is not installed.
+    """
+    writer = build_writer(settings, embedder)
+    if writer is None:
+        return None
+    from rag.author import Author
+
+    return Author(generation, writer, embedder, settings.generator.model)
+
+
+def build_writer(settings: Settings, embedder: Embedder) -> Writer | None:
+    """Put a guarded writer over the language model that the settings name; None: they name none.
+
+    Raises:
+        ModelUnavailable: Its provider is unknown, or the provider's package is not installed.
+    """
+    if not settings.generator.model:
+        return None
+    from rag.guard import Guard
+    from rag.support import Support
+    from rag.writer import Writer
+
+    guard = Guard(Support(embedder))
+    return Writer(build_model(settings), guard, deadline_s=settings.generator.timeout_s)
+
+
+def build_model(settings: Settings) -> BaseChatModel:
+    """Reach the language model that the settings name.
+
+    LangChain is imported here, and only where there is a model.
+
+    Raises:
+        ModelUnavailable: Its provider is unknown, or the provider's package is not installed.
+    """
+    from langchain.chat_models import init_chat_model
+
+    chosen = settings.generator
+    key = chosen.api_key.get_secret_value()
+    reached: dict[str, Any] = {}
+    if chosen.base_url:
+        # A server of one's own asks for no key, and the client for OpenAI insists on one.
+        reached = {"base_url": chosen.base_url, "api_key": key or "none"}
+    elif key:
+        reached = {"api_key": key}
+    try:
+        # Not tried again: the answer from the sources is at hand.
+        model: BaseChatModel = init_chat_model(
+            chosen.model, temperature=0, max_tokens=chosen.max_tokens, timeout=chosen.timeout_s,
+            max_retries=0, **reached,
+        )  # fmt: skip
+        return model
+    except Exception as error:
+        # Each provider's package raises its own; what a checked value was may be told with it,
+        # and one is the key.
+        plain = isinstance(error, ImportError) or type(error) is ValueError
+        reason = " ".join(str(error).split())[:200] if plain else type(error).__name__
+        raise ModelUnavailable(
+            f"the language model {chosen.model!r} cannot be used: {reason}"
+        ) from error
 
 
 def check_corpus(settings: Settings) -> None:
@@ -83,6 +175,8 @@ def check_corpus(settings: Settings) -> None:
     """
     Glossary.load(settings.corpus_dir)
     load_neutral(settings.corpus_dir)
+    Messages.load(settings.corpus_dir / "messages")
+    AskReader.load(settings.corpus_dir)
     countries_in("")
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 from fakes import HashingEmbedder
 
-from rag.answerer import Answerer
+from rag.answerer import Answerer, Checks
+from rag.asking import AskReader
+from rag.declining import load_declining
+from rag.doubt import Doubter, load_learned
 from rag.embedder import Embedder
 from rag.glossary import Glossary, load_neutral
 from rag.index import Generation, Store
@@ -31,10 +34,12 @@ from rag.models import (
     Resource,
 )
 from rag.query import Effort, QueryMaker
+from rag.refusals import Refusals
 from rag.reranker import Reranker
 from rag.retriever import Retriever, Weights
 from rag.sentences import chunk_sentences
 from rag.text import pin
+from rag.unwritten import Unwritten
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONTACT = "desk@aurora.example"
@@ -44,7 +49,7 @@ FIRST = "20260101T080000Z-aaaaaaaa"
 SECOND = "20260102T080000Z-bbbbbbbb"
 THIRD = "20260103T080000Z-cccccccc"
 
-NO_GLOSSARY = Glossary({}, {}, {})
+NO_GLOSSARY = Glossary({}, {}, {}, {})
 EFFORT, WEIGHTS = Effort(), Weights()
 
 SIGNS = "Every holder signs a transfer agreement before data leave the building."
@@ -156,9 +161,16 @@ def retriever_over(
 
 
 def answerer_over(generation: Generation, embedder: Embedder | None = None) -> Answerer:
-    """An answerer with the shipped messages."""
-    messages = Messages.load(ROOT / "corpus" / "messages")
-    return Answerer(retriever_over(generation, embedder), messages, CONTACT)
+    """An answerer with what is shipped; under the invented embedder nothing learned applies."""
+    corpus, model = ROOT / "corpus", embedder or HashingEmbedder()
+    checks = Checks(
+        Refusals(load_declining(corpus, model.name)),
+        Unwritten(generation, model),
+        Doubter(generation, load_learned(corpus, model.name)),
+    )
+    retriever = retriever_over(generation, embedder)
+    messages = Messages.load(corpus / "messages")
+    return Answerer(retriever, AskReader.load(corpus), checks, messages, CONTACT)
 
 
 def page(

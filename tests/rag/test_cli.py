@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from typer.testing import CliRunner, Result
 
 import rag.__main__
 from api.schemas import PassageOut
+from rag.answerer import Answerer
+from rag.errors import ModelUnavailable
 from rag.index import Store
-from rag.models import Question
+from rag.models import Answer, Brought, Delta, Question
 
 Run = Callable[..., Result]
 
@@ -109,6 +111,36 @@ def test_ask_prints_the_answer_with_its_sources_for_people(run: Run) -> None:
     assert "[1] Sharing > Agreements (required)" in done.stdout
     assert f'"{shelf.SIGNS}"' in done.stdout
     assert shelf.CONTACT in done.stdout
+
+
+def _scripted(monkeypatch: pytest.MonkeyPatch, *steps: object) -> None:
+    def stream(*_: object) -> Iterator[object]:
+        for step in steps:
+            if isinstance(step, Exception):
+                raise step
+            yield step
+
+    monkeypatch.setattr(Answerer, "stream", stream)
+
+
+def test_ask_prints_the_text_in_pieces_as_it_would_be_printed_whole(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Answer("a", "answered", "en", "One\x1b[2J.\nTwo.", follow_ups=("What else?",))
+    deltas = ("On", "e\x1b[2J.\n", "Two.")
+    _scripted(monkeypatch, Brought(()), *map(Delta, deltas), answer)
+    assert run("ask", "Who?").stdout == "One\\x1b[2J.\nTwo.\n\n? What else?\n"
+    assert json.loads(run("ask", "Who?", "--json").stdout)["text"] == answer.text
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_model_that_fails_while_it_answers_is_told_in_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    _scripted(monkeypatch, Brought(()), ModelUnavailable("it sleeps"))
+    done = run("ask", "Who?", *more)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "rag: it sleeps\n"
 
 
 def test_an_abstention_is_a_success_too(run: Run) -> None:
