@@ -1,14 +1,19 @@
-"""One table from error to HTTP status; every error is an RFC 9457 problem."""
+"""One table from error to HTTP status; every error is an RFC 9457 problem.
+
+Below the paths of OpenAI's interface it has the form that clients of that one read.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.errors import (
     BadSetting,
@@ -39,6 +44,7 @@ _TITLES = {
     400: "Bad request",
     404: "Not found",
     405: "Method not allowed",
+    406: "Not acceptable",
     408: "Request timeout",
     413: "Too large",
     415: "Unsupported media type",
@@ -47,61 +53,139 @@ _TITLES = {
     502: "Source unavailable",
     503: "Not ready",
 }
+_OPENAI = ("/v1/chat/", "/v1/models")
+_UNEXPECTED = "something went wrong here; it has been noted"
 _LOG = logging.getLogger(__name__)
 
 
-def problem(status: int, detail: str, **more: object) -> JSONResponse:
+class CallRefused(Exception):
+    """A call of OpenAI's interface that cannot be served, in its own terms."""
+
+    def __init__(self, status: int, message: str, param: str, code: str | None = None):
+        """Name the parameter that is wrong, and OpenAI's word for it."""
+        super().__init__(message)
+        self.status = status
+        self.param = param
+        self.code = code
+
+
+def problem_body(status: int, detail: str, **more: object) -> dict[str, object]:
     """Build an RFC 9457 problem document."""
-    body = {
+    return {
         "type": "about:blank",
         "title": _TITLES.get(status, "Error"),
         "status": status,
         "detail": detail,
         **more,
     }
-    return JSONResponse(body, status_code=status, media_type="application/problem+json")
+
+
+def openai_body(
+    status: int, message: str, param: str | None = None, code: str | None = None
+) -> dict[str, object]:
+    """Build an error as OpenAI's clients read it."""
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def reply(
+    path: str, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()
+) -> JSONResponse:
+    """Tell what went wrong in the form that belongs to a path."""
+    if path.startswith(_OPENAI):
+        # Its clients know 400 for what is wrong in a call.
+        known = 400 if status == 422 else status
+        param = errors[0]["field"] or None if errors else None
+        return JSONResponse(openai_body(known, detail, param), status_code=known)
+    more: dict[str, Any] = {"errors": errors} if errors else {}
+    return JSONResponse(
+        problem_body(status, detail, **more),
+        status_code=status,
+        media_type="application/problem+json",
+    )
+
+
+def explained(error: Exception, path: str) -> tuple[int, str]:
+    """Say of an error that ends an answer what its reader may know; note what nobody expected.
+
+    Returns:
+        HTTP status and detail.
+    """
+    if isinstance(error, HelpdeskError):
+        return STATUS.get(type(error), 500), str(error)
+    # The path and the kind of error only: its text may hold what a person wrote.
+    _LOG.error("%s: %s", path, type(error).__name__)
+    return 500, _UNEXPECTED
 
 
 def install(app: FastAPI) -> None:
     """Turn every error of an app into a problem."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(HelpdeskError, _ours)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(CallRefused, _refused)
+    app.add_exception_handler(HelpdeskError, _failed)
+    app.add_middleware(LastResort)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+class LastResort:
+    """Tells of an error that nobody expected, and lets it go no further.
+
+    A handler of the framework's would raise it again, and the server then write
+    all of it into its log; what a person typed may stand in it.
+    """
+
+    def __init__(self, app: ASGIApp):
+        """Stand before an app."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; an error becomes a reply, unless one has begun."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:  # noqa: BLE001 - the door
+            told = reply(scope["path"], *explained(error, scope["path"]))
+            if not begun:
+                await told(scope, receive, send)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """Name the fields that are wrong; never repeat what was typed."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
-        return problem(400, "the body is not valid JSON")
+        return reply(request.url.path, 400, "the body is not valid JSON")
     fields = [
         {"field": ".".join(str(part) for part in each["loc"][1:]), "detail": _plain(each["msg"])}
         for each in found
     ]
     first = fields[0]
     detail = f"{first['field']}: {first['detail']}" if first["field"] else first["detail"]
-    return problem(422, detail, errors=fields)
+    return reply(request.url.path, 422, detail, fields)
 
 
 def _plain(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    response = problem(error.status_code, str(error.detail))
+    response = reply(request.url.path, error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
 
 
-async def _ours(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    assert isinstance(error, HelpdeskError)  # noqa: S101 - registered for it
-    return problem(STATUS.get(type(error), 500), str(error))
+async def _refused(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    assert isinstance(error, CallRefused)  # noqa: S101 - registered for it
+    body = openai_body(error.status, str(error), error.param, error.code)
+    return JSONResponse(body, status_code=error.status)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    # The path and the kind of error only: its text may hold what a person wrote.
-    _LOG.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
-    return problem(500, "something went wrong here; it has been noted")
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    return reply(request.url.path, *explained(error, request.url.path))

@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.errors import reply
 
 BODY_TIMEOUT_S = 15
 """How long the next piece of a body may take."""
@@ -33,13 +33,15 @@ class BodyLimit:
                 async with asyncio.timeout(BODY_TIMEOUT_S):
                     message = await receive()
             except TimeoutError:
-                await problem(408, "the body did not arrive in time")(scope, receive, send)
+                late = reply(scope["path"], 408, "the body did not arrive in time")
+                await late(scope, receive, send)
                 return
             if message["type"] != "http.request":
                 return
             size += len(message.get("body", b""))
             if size > MAX_BODY:
-                refusal = problem(413, f"the body is larger than {MAX_BODY} bytes")
+                detail = f"the body is larger than {MAX_BODY} bytes"
+                refusal = reply(scope["path"], 413, detail)
                 await refusal(scope, receive, send)
                 return
             chunks.append(message.get("body", b""))

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from api.app import Services, build_app
 from api.live import LiveIndex
+from api.settings import ApiSettings
 from rag.answerer import Answerer
 from rag.index import Store
 from rag.settings import Settings, read_settings
@@ -25,5 +26,6 @@ def create_app() -> FastAPI:
         Services(
             index=LiveIndex(Store(settings.data_dir), build),
             usage=Usage(settings.data_dir / USAGE),
-        )
+        ),
+        allowed_hosts=read_settings(ApiSettings).server.hosts,
     )

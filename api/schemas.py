@@ -1,115 +1,13 @@
-"""Requests and replies: the public contract."""
+"""What is replied: the public contract of replies."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from rag.countries import country_code
-from rag.models import (
-    Answer,
-    Chunk,
-    Filters,
-    IndexedDocument,
-    IndexInfo,
-    Parent,
-    Passage,
-    Question,
-    Resource,
-    Turn,
-)
-
-MAX_QUESTION = 4000
-MAX_TURNS = 20
-
-
-def _words(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not hold NUL characters")
-    if not text.strip():
-        raise ValueError("must not be empty")
-    return text
-
-
-def _country(code: str) -> str:
-    known = country_code(code)
-    if known is None:
-        raise ValueError(
-            "must be the ISO 3166-1 code of an EU country, Norway or the United Kingdom"
-        )
-    return known
-
-
-def _language(code: str) -> str:
-    short = code.lower()
-    if not re.fullmatch(r"[a-z]{2}", short):
-        raise ValueError("must be an ISO 639-1 code, such as en")
-    return short
-
-
-def _label(label: str) -> str:
-    short = label.lower()
-    if short not in ("required", "recommended", "informational"):
-        raise ValueError("must be required, recommended or informational")
-    return short
-
-
-def _null_is_empty(value: object) -> object:
-    return [] if value is None else value
-
-
-Text = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION), AfterValidator(_words)]
-Country = Annotated[str, AfterValidator(_country)]
-Language = Annotated[str, AfterValidator(_language)]
-Label = Annotated[str, AfterValidator(_label)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_words)]
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class TurnIn(_Request):
-    """An earlier turn."""
-
-    role: Literal["user", "assistant"]
-    text: Text
-
-
-class FiltersIn(_Request):
-    """What the search is limited to."""
-
-    labels: Annotated[list[Label], Field(max_length=3), BeforeValidator(_null_is_empty)] = []
-    topics: Annotated[list[Name], Field(max_length=50), BeforeValidator(_null_is_empty)] = []
-    sources: Annotated[list[Name], Field(max_length=50), BeforeValidator(_null_is_empty)] = []
-
-
-class QuestionIn(_Request):
-    """A question with the conversation before it."""
-
-    question: Text
-    history: Annotated[
-        list[TurnIn], Field(max_length=MAX_TURNS), BeforeValidator(_null_is_empty)
-    ] = []
-    language: Language | None = None
-    country: Country | None = None
-    filters: FiltersIn | None = None
-
-    def to_question(self, topics: tuple[str, ...]) -> Question:
-        """The question as the core knows it; `topics` are the ids of those it names."""
-        chosen = self.filters or FiltersIn()
-        return Question(
-            text=self.question,
-            language=self.language,
-            country=self.country,
-            history=tuple(Turn(turn.role, turn.text) for turn in self.history),
-            filters=Filters(
-                labels=tuple(chosen.labels), sources=tuple(chosen.sources), topics=topics
-            ),
-        )
+from rag.models import Answer, Chunk, IndexedDocument, IndexInfo, Parent, Passage, Resource
 
 
 class _Reply(BaseModel):
@@ -121,6 +19,7 @@ class StatementOut(_Reply):
 
     text: str
     citations: list[int]
+    language: str
 
 
 class CitationOut(_Reply):
@@ -307,6 +206,27 @@ class SearchOut(_Reply):
 
     query: str
     passages: list[PassageOut]
+
+
+class BroughtOut(_Reply):
+    """The passages that an answer is made of; the first event of a stream."""
+
+    passages: list[PassageOut]
+
+
+class DeltaOut(_Reply):
+    """The next piece of an answer's text."""
+
+    text: str
+
+
+class ProblemOut(_Reply):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
 
 
 class RelatedOut(_Reply):

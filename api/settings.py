@@ -16,10 +16,20 @@ class ServerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: str = Field("127.0.0.1", description="address to listen on; `0.0.0.0` in a container")
+    allowed_hosts: str = Field(
+        "127.0.0.1,localhost,[::1]",
+        description="hosts under whose names `/mcp` is served, parted by commas: behind a proxy the"
+        " public one; empty: any. Keeps foreign pages from asking here through a browser",
+    )
     sync: bool = Field(
         False,
         description="keep the index up to date: run `python -m ingest watch` beside the server",
     )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The allowed hosts, each by itself."""
+        return tuple(host for each in self.allowed_hosts.split(",") if (host := each.strip()))
 
 
 class ApiSettings(BaseSettings):

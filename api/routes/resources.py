@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from api.schemas import Country, Label, Name, ResourceOut, ResourcesOut
+from api.requests import Country, Label, Name
+from api.schemas import ResourceOut, ResourcesOut
 from rag.index import Generation
 
 router = APIRouter(prefix="/v1/resources", tags=["resources"])
@@ -26,6 +27,21 @@ def resources(
     the topic together; it comes with all of its mentions.
     """
     generation: Generation = request.app.state.services.index.answerer().generation
+    return listed(generation, label, country, topic, kind)
+
+
+def listed(
+    generation: Generation,
+    label: str | None,
+    country: str | None,
+    topic: str | None,
+    kind: str | None,
+) -> ResourcesOut:
+    """Return every resource that fits; None: no limit.
+
+    Raises:
+        UnknownTopic: Nothing is filed under the topic.
+    """
     wanted = generation.topic(topic) if topic else None
     return ResourcesOut(
         resources=[

