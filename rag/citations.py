@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rag.index import Generation
+from rag.lexical import words
 from rag.models import (
     Article,
     ArticleStatement,
@@ -43,13 +44,13 @@ class Footnotes:
 
         Evidence that is indexed is quoted from the source. Where the source is
         not indexed here, the article itself is quoted and the source named.
-        Evidence gone stale carries nothing and is left out.
+        Evidence gone stale carries nothing and is left out, as is what adds nothing
+        to the rest: it leads a search to the place, and a reader nowhere new.
         """
         return tuple(
             dict.fromkeys(
                 self._add(self._of_evidence(article, statement, evidence))
-                for evidence in statement.evidence
-                if not evidence.stale
+                for evidence in _needed(statement)
             )
         )
 
@@ -138,6 +139,28 @@ class Footnotes:
             label=evidence.label,
         )
         return _dated(citation, self._generation.document(f"{evidence.source}:{evidence.path}"))
+
+
+def _needed(statement: ArticleStatement) -> list[Evidence]:
+    """The evidence of a statement without which a word of it would be carried by none."""
+    unmet = set(words(statement.text))
+    wanted = frozenset(unmet)
+    pool = [(each, set(words(_read(each)))) for each in statement.evidence if not each.stale]
+    kept: list[Evidence] = []
+    while pool:
+        best = max(pool, key=lambda each: (len(each[1] & unmet), len(each[1] & wanted)))
+        if kept and not best[1] & unmet:
+            break
+        kept.append(best[0])
+        unmet -= best[1]
+        pool.remove(best)
+    return [each for each in statement.evidence if each in kept]
+
+
+def _read(evidence: Evidence) -> str:
+    """A piece of evidence as a reader of its citation sees it."""
+    seen = (evidence.title, *evidence.section, evidence.label or "", evidence.quote or "")
+    return " ".join(seen)
 
 
 def _key(citation: Citation) -> tuple[str, str | None, str]:
