@@ -34,6 +34,7 @@ from rag.index import Store
 from rag.query import standing_texts
 from rag.settings import Settings
 from rag.text import printable
+from rag.unwritten import Examples
 from rag.wiring import build_embedder
 
 app = typer.Typer(
@@ -101,7 +102,10 @@ def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) 
         knowledge = Knowledge(
             articles=settings.corpus_dir / ARTICLES if articles else None,
             acronyms=glossary.acronyms,
-            standing=standing_texts(glossary, load_neutral(settings.corpus_dir)),
+            standing=(
+                *standing_texts(glossary, load_neutral(settings.corpus_dir)),
+                *Examples.load(settings.corpus_dir).texts,
+            ),
             vocabulary=Vocabulary.load(settings.corpus_dir),
             order=tuple(registry.sources),
             head=load_head(settings.corpus_dir, embedder.name),

@@ -49,6 +49,7 @@ from rag.lexical import acronyms_of
 from rag.models import Chunk, IndexedDocument
 from rag.sentences import chunk_sentences, told
 from rag.text import letters_digits, word_count
+from rag.unwritten import probes
 
 _CHUNKER = 3
 """Raised when the same documents yield another index than before."""
@@ -258,13 +259,16 @@ def _contents(
     texts = [searched_text(chunk) for chunk in chunks]
     sentence_texts, sentence_chunks = _sentences(chunks)
     asks = [(number, ask) for number, article in enumerate(articles) for ask in article.asks]
-    total = len(texts) + len(sentence_texts) + len(asks) + len(knowledge.standing)
+    gaps = gaps_of(sourced, found.empty_pages)
+    written = {chunk.document_id: chunk.title for chunk in chunks if chunk.kind != "article"}
+    standing_texts = (*knowledge.standing, *probes(gaps, written.values()))
+    total = len(texts) + len(sentence_texts) + len(asks) + len(standing_texts)
     with progress.step("Embedding", total) as count:
         chunk_vectors = cache.passages(texts, embedder, count)
         sentence_vectors = cache.passages(sentence_texts, embedder, count)
         # Questions are matched with questions, so both sides are queries.
         ask_vectors = cache.queries([ask.text for _, ask in asks], embedder, count)
-        standing = cache.queries(knowledge.standing, embedder, count)
+        standing = cache.queries(standing_texts, embedder, count)
     ask_articles = np.array([number for number, _ in asks], dtype=np.int32)
     languages = [ask.language for _, ask in asks]
     # With a few articles nothing can be measured, and raw cosines have bars of their own.
@@ -286,7 +290,7 @@ def _contents(
         chunk_vectors=chunk_vectors,
         sentence_chunks=np.array(sentence_chunks, dtype=np.int32),
         sentence_vectors=sentence_vectors,
-        gaps=gaps_of(sourced, found.empty_pages),
+        gaps=gaps,
         resources=build_register(sourced, vocabulary),
         topics=_topics(sourced, vocabulary),
         articles=articles,
@@ -297,7 +301,7 @@ def _contents(
         ask_centres=common,
         ask_head=head,
         acronyms={**acronyms_of(document.text for document in sourced), **knowledge.acronyms},
-        standing=dict(zip(knowledge.standing, standing, strict=True)),
+        standing=dict(zip(standing_texts, standing, strict=True)),
         leftovers=[
             *((page.source, EMPTY_PAGE.dump_json(page).decode()) for page in found.empty_pages),
             *((each.source, DOCUMENT.dump_json(each).decode()) for each in found.hidden),

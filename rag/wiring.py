@@ -19,7 +19,7 @@ from rag.refusals import Refusals
 from rag.reranker import load_reranker
 from rag.retriever import Retriever, Weights
 from rag.settings import Settings
-from rag.unwritten import Unwritten
+from rag.unwritten import Examples, Unwritten
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -89,7 +89,7 @@ def build_answerer(settings: Settings, generation: Generation, embedder: Embedde
             Glossary.load(corpus).meanings,
             generation.words.terms,
         ),
-        Unwritten(generation, embedder),
+        Unwritten(generation, embedder, Examples.load(corpus)),
         Doubter(generation, load_learned(corpus, embedder.name)),
     )
     return Answerer(
