@@ -100,7 +100,7 @@ def semantic_support(embedder: Embedder) -> Supports:
     What it is worth: ``python -m eval.support_model``, and `lexical_support` for
     comparison.
     """
-    guard = Guard(Support(embedder), likely=_LIKELY)
+    guard = Guard(Support(embedder), likely=_LIKELY, known=0)
 
     def supports(premise: str, statement: str) -> bool:
         return guard.check(statement, [premise]).holds

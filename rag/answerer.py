@@ -176,7 +176,10 @@ class Answerer:
             refusal: What its words alone speak for, if that is not sure.
         """
         fit = case.found.fit
-        if refusal and not (fit and fit.certainty >= SURE):
+        answers = fit is not None and fit.certainty >= SURE and not fit.article.declines
+        # What leans on earlier turns looks foreign or unclear by itself.
+        leans = bool(case.question.history) and refusal is not None and refusal.reason != "unsafe"
+        if refusal and not answers and not leans:
             return self._refused(refusal, case.voice)
         written = [passage.chunk.text for passage in case.found.passages[:_READ]]
         refusal = self._checks.unwritten.refusal(case.found.query, written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 from rag.index import Generation
 from rag.lexical import words
@@ -142,10 +143,10 @@ class Footnotes:
 
 
 def _needed(statement: ArticleStatement) -> list[Evidence]:
-    """The evidence of a statement without which a word of it would be carried by none."""
-    unmet = set(words(statement.text))
+    """The evidence of a statement without which a word or two of it would be carried by none."""
+    unmet = _wording(statement.text)
     wanted = frozenset(unmet)
-    pool = [(each, set(words(_read(each)))) for each in statement.evidence if not each.stale]
+    pool = [(each, _wording(_read(each))) for each in statement.evidence if not each.stale]
     kept: list[Evidence] = []
     while pool:
         best = max(pool, key=lambda each: (len(each[1] & unmet), len(each[1] & wanted)))
@@ -155,6 +156,12 @@ def _needed(statement: ArticleStatement) -> list[Evidence]:
         unmet -= best[1]
         pool.remove(best)
     return [each for each in statement.evidence if each in kept]
+
+
+def _wording(text: str) -> set[str]:
+    """The words of a text, alone and by twos: of several names each has its own twos."""
+    said = words(text)
+    return {*said, *(f"{one} {next_}" for one, next_ in pairwise(said))}
 
 
 def _read(evidence: Evidence) -> str:

@@ -7,6 +7,7 @@ carries its citations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,8 +30,13 @@ _SENTENCES = 5
 """Sentences of passages, by what is asked for, and otherwise (docs/evaluation.md)."""
 _BESIDE = 6
 """So many of the best sentences an answer holds at least, the article's among them."""
-_FALLS = 2.5
+_FALLS = 2.0
 """How much less than the best a sentence may tell, in log-odds, to be said as well."""
+_DANGLES = re.compile(
+    r"(?:this|these|those|that|it|its|they|their|such|here|therefore|however|also|moreover"
+    r"|additionally|furthermore|in addition|the above|for example|as such)\b", re.IGNORECASE,
+)  # fmt: skip
+"""How a sentence begins that says little without the one before it."""
 _REPEATS = 0.7
 """Share of a sentence's words from which on it says again what was said."""
 
@@ -98,6 +104,7 @@ class Composer:
             each
             for each in best
             if each.chunk.kind != "article"
+            and not _DANGLES.match(each.shown)
             and letters_digits(each.sentence.quote) not in carried
             and not repeats(each.shown, own)
         ]
@@ -188,7 +195,7 @@ class Composer:
                 card = self._generation.document(each.chunk.document_id)
                 language = card.language if card else FALLBACK
                 markers, text = (notes.sentence(each.chunk, each.sentence),), each.shown
-                under = each.heading
+                under = each.place if kind == "where" else each.heading
                 if kind in _UNDER_HEADINGS and under != heading and not text.startswith(under):
                     text = f"{under}: {text}"
                 heading = under
@@ -207,8 +214,18 @@ class Composer:
 
 
 def _telling(candidates: Sequence[Extract], count: int) -> list[Extract]:
-    """The first few, as far as they tell nearly as much as the first."""
-    return [each for each in candidates[:count] if each.score >= candidates[0].score - _FALLS]
+    """The first few, as far as they tell nearly as much as the first.
+
+    One that leans on the sentence before it comes with that, or not at all.
+    """
+    near = [each for each in candidates[:count] if each.score >= candidates[0].score - _FALLS]
+    places = {(each.chunk.chunk_id, each.position) for each in near}
+    whole = [
+        each
+        for each in near
+        if not _DANGLES.match(each.shown) or (each.chunk.chunk_id, each.position - 1) in places
+    ]
+    return whole or near
 
 
 def _as_read(extracts: Iterable[Extract]) -> list[Extract]:

@@ -35,6 +35,10 @@ nearest passage they do not rest on, and none of 143 with a figure or a name cha
 _HELD = 0.26
 """Share of the words of every clause that the text must have; of 420 statements of articles
 it refuses 0.05, of as many with a clause of another 0.58."""
+KNOWN = 0.75
+"""Share of all its words that the text must have. Of 300 statements of articles that are told in
+our own words it leaves 0.65 of 0.74; of 199 with two words exchanged for others 0.43 of 0.64. What
+a model made up is worse than what it did not get to say."""
 _FOREIGN = 0.86
 """Cosine from which a sentence of another language holds: it accepts 0.58 of 1,008 sentences
 of translated articles under their evidence, and 0.21 under neighbouring evidence."""
@@ -82,10 +86,17 @@ class Verdict:
 class Guard:
     """Checks statements against the texts they cite."""
 
-    def __init__(self, support: Support, likely: float = LIKELY):
-        """Check with a measure of support, from `likely` on."""
+    def __init__(self, support: Support, likely: float = LIKELY, known: float = KNOWN):
+        """Check with a measure of support, from `likely` on.
+
+        Args:
+            support: The measure.
+            likely: Likelihood from which a statement holds, 0..1.
+            known: Share of its words that must stand in the text, 0..1.
+        """
         self._support = support
         self._likely = likely
+        self._known = known
 
     def check(self, statement: str, cited: Sequence[str], language: str | None = None) -> Verdict:
         """Hold a statement against all it cites together.
@@ -125,7 +136,7 @@ class Guard:
         if turned(claimed, known):
             return "role"
         signs = self._support.signs(text, statement)
-        if signs.held < _HELD or signs.likelihood < self._likely:
+        if signs.held < _HELD or signs.known < self._known or signs.likelihood < self._likely:
             return "support"
         return ""
 

@@ -144,6 +144,8 @@ class Retriever:
             matches = self._articles.matches(query, query.leaning, _NEAR)
             legs[_ARTICLE] = self._articles.support(matches)
             fits = self._articles.fits(query.question, matches, near)
+            # What was asked before may have had no answer; what is asked now need not be the same.
+            fits = [fit for fit in fits if not fit.article.declines]
         scores = _only(self.weights.values @ legs, allowed)
         close = bool(matches) and matches[0].score >= self.generation.ask_floor
         return Findings(query, self._ranking(query, scores, near, count), matches, fits, close)

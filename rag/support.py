@@ -53,6 +53,8 @@ class Signs:
     """Content words that it has not there, as ``log(1 + n)``."""
     held: float
     """Share of its content words that the text has, for the clause that has fewest."""
+    known: float
+    """The same for the whole statement."""
 
     @property
     def likelihood(self) -> float:
@@ -84,7 +86,10 @@ class Support:
         unseen = sum(not held for held in _held(around, statement))
         clauses_held = [_held(text, clause) for clause in _CUT.split(statement)]
         shares = [sum(each) / len(each) for each in clauses_held if len(each) >= _CONTENT]
-        return Signs(nearest, least, grams, float(np.log1p(unseen)), min(shares, default=1.0))
+        all_held = _held(text, statement)
+        known = sum(all_held) / len(all_held) if all_held else 0.0
+        fewest = min(shares, default=1.0)
+        return Signs(nearest, least, grams, float(np.log1p(unseen)), fewest, known)
 
     def _embedded(self, texts: Sequence[str]) -> Vectors:
         with self._lock:
