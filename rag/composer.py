@@ -32,6 +32,8 @@ _BESIDE = 6
 """So many of the best sentences an answer holds at least, the article's among them."""
 _FALLS = 2.0
 """How much less than the best a sentence may tell, in log-odds, to be said as well."""
+_FALLS_FAR = 4.0
+"""The same where no article tells the steps, sides or entries that are asked for."""
 _DANGLES = re.compile(
     r"(?:this|these|those|that|it|its|they|their|such|here|therefore|however|also|moreover"
     r"|additionally|furthermore|in addition|the above|for example|as such)\b", re.IGNORECASE,
@@ -122,7 +124,8 @@ class Composer:
         """
         notes = Footnotes(self._generation)
         candidates = self._extractor.candidates(found)
-        telling = _telling(candidates, _UNITS.get(kind, _SENTENCES))
+        falls = _FALLS_FAR if kind in _UNITS else _FALLS
+        telling = _telling(candidates, _UNITS.get(kind, _SENTENCES), falls)
         best = _required_first(_as_read(telling))
         ordered, differ = self._with_other_side(best, candidates)
         said = self._units(ordered, notes, kind)
@@ -132,12 +135,14 @@ class Composer:
     def with_list(self, listing: Listing, body: Body) -> Body:
         """Put a complete list behind what else is said.
 
-        An entry that is named already is not told again, but stays among the items.
+        Where every entry is named already, none is told again; all stay among the items.
         """
         notes = Footnotes(self._generation, body.citations)
         statements, items = say(listing, notes)
         told = letters_digits(" ".join(each.text for each in body.statements))
-        fresh = [each for each in statements if letters_digits(each.text) not in told]
+        # An article may have named them all, in its own order.
+        missing = [each for each in items if letters_digits(each.title) not in told]
+        fresh = statements if missing else ()
         return replace(
             body,
             statements=(*body.statements, *fresh),
@@ -213,12 +218,12 @@ class Composer:
         }
 
 
-def _telling(candidates: Sequence[Extract], count: int) -> list[Extract]:
+def _telling(candidates: Sequence[Extract], count: int, falls: float = _FALLS) -> list[Extract]:
     """The first few, as far as they tell nearly as much as the first.
 
     One that leans on the sentence before it comes with that, or not at all.
     """
-    near = [each for each in candidates[:count] if each.score >= candidates[0].score - _FALLS]
+    near = [each for each in candidates[:count] if each.score >= candidates[0].score - falls]
     places = {(each.chunk.chunk_id, each.position) for each in near}
     whole = [
         each

@@ -14,6 +14,7 @@ from fakes import HashingEmbedder
 
 from rag.answerer import Answerer, Checks
 from rag.asking import AskReader
+from rag.author import Author
 from rag.declining import load_declining
 from rag.doubt import Doubter, load_learned
 from rag.embedder import Embedder
@@ -160,7 +161,9 @@ def retriever_over(
     return Retriever(generation, maker, weights, reranker)
 
 
-def answerer_over(generation: Generation, embedder: Embedder | None = None) -> Answerer:
+def answerer_over(
+    generation: Generation, embedder: Embedder | None = None, author: Author | None = None
+) -> Answerer:
     """An answerer with what is shipped; under the invented embedder nothing learned applies."""
     corpus, model = ROOT / "corpus", embedder or HashingEmbedder()
     checks = Checks(
@@ -170,7 +173,7 @@ def answerer_over(generation: Generation, embedder: Embedder | None = None) -> A
     )
     retriever = retriever_over(generation, embedder)
     messages = Messages.load(corpus / "messages")
-    return Answerer(retriever, AskReader.load(corpus), checks, messages, CONTACT)
+    return Answerer(retriever, AskReader.load(corpus), checks, messages, CONTACT, author)
 
 
 def page(
