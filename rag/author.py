@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,9 @@ from rag.generator import Shown
 from rag.index import Generation
 from rag.lexical import four_grams
 from rag.models import Answer, Article, ArticleStatement, Delta, Passage, Question, Statement
+from rag.planted import foreign, hosts, seen, steers
 from rag.sentences import Sentence, chunk_sentences
+from rag.text import sentences
 from rag.voice import Voice, marked, pieces
 from rag.writer import Writer, Written
 
@@ -134,10 +137,13 @@ class Author:
         """Yield statements as they are written, each with its citations."""
         read = [each for each in passages if each.chunk.kind != "article"][:_SHOWN]
         sources: list[Article | Passage] = [*([article] if article else []), *read]
-        shown = [_shown(each, self._generation) for each in sources]
+        shown = [self._shown(each) for each in sources]
         written = self._writer.write(question.text, language, shown, question.history)
         with closing(written):
             for each in written:
+                # What a document tells a machine, a machine may repeat with a citation.
+                if steers(each.text, self._known) or foreign(each.text, self._known):
+                    continue
                 markers = tuple(dict.fromkeys(self._cited(each, sources, language, notes)))
                 if markers:
                     yield Statement(each.text, markers, language)
@@ -169,6 +175,32 @@ class Author:
                     yield notes.sentence(passage.chunk, said)
                 return
 
+    def _shown(self, source: Article | Passage) -> Shown:
+        """A source as the model reads it, without what was planted there."""
+        if isinstance(source, Article):
+            text = " ".join(each.text for each in source.statements)
+            return Shown(text, source.title, kind="article")
+        chunk = source.chunk
+        card = self._generation.document(chunk.document_id)
+        dated = card.published if card and card.dated_by != "snapshot" else None
+        heads = [self._harmless(each) for each in (chunk.title, *chunk.section)]
+        return Shown(
+            self._harmless(chunk.text), heads[0], tuple(filter(None, heads[1:])), chunk.label, dated
+        )
+
+    def _harmless(self, text: str) -> str:
+        """A text without its sentences that steer, and without letters that nobody sees."""
+        return "\n".join(
+            kept
+            for line in text.split("\n")
+            if (kept := " ".join(s for s in sentences(seen(line)) if not steers(s, self._known)))
+        )
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """The hosts of the sources."""
+        return hosts(card.url for card in self._generation.documents())
+
     @staticmethod
     def _told(article: Article, text: str) -> list[ArticleStatement]:
         """What an article says, what is most like a text first."""
@@ -191,13 +223,3 @@ def _read(passage: Passage, said: Sentence) -> str:
     """A sentence as a reader of its citation sees it: title, headings, label, quote."""
     part = said.part
     return Shown(said.quote, passage.chunk.title, part.section, part.label).read
-
-
-def _shown(source: Article | Passage, generation: Generation) -> Shown:
-    if isinstance(source, Article):
-        text = " ".join(each.text for each in source.statements)
-        return Shown(text, source.title, kind="article")
-    chunk = source.chunk
-    card = generation.document(chunk.document_id)
-    dated = card.published if card and card.dated_by != "snapshot" else None
-    return Shown(chunk.text, chunk.title, chunk.section, chunk.label, dated)

@@ -12,6 +12,7 @@ import numpy as np
 from rag.index import Generation
 from rag.lexical import words
 from rag.models import Chunk
+from rag.planted import hosts, showable, steers
 from rag.retriever import Findings
 from rag.sentences import Sentence, chunk_sentences
 from rag.text import letters_digits, word_count
@@ -27,7 +28,7 @@ _WEIGHTS = np.array([3.3, 1.3, 4.2, 5.7, 0.4])
 regression to the evidence of judged questions (docs/evaluation.md)."""
 _LATER = 0.9
 """What each further statement of an article counts beside the one before it."""
-_FOOTNOTE = re.compile(r"\s?\[\d{1,3}\]")
+_FOOTNOTE = re.compile(r"\s?\[\^?\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
 _ITEM_MARK = re.compile(r"^[-–•*]\s+")
 """What begins an item of a list, and says nothing outside it."""
 
@@ -43,6 +44,13 @@ class Extract:
     """In its passage."""
     chunk: Chunk
     sentence: Sentence
+    known: frozenset[str] | None = frozenset()
+    """Hosts that its addresses may lead to; None: any, as an article rests on it."""
+
+    @property
+    def steers(self) -> bool:
+        """Whether it was written for a machine, or to lead readers away; nobody is shown it."""
+        return self.known is not None and steers(self.sentence.text, self.known)
 
     @property
     def tells(self) -> bool:
@@ -60,8 +68,20 @@ class Extract:
 
     @property
     def heading(self) -> str:
-        """What it stands under: the nearest heading, else the title."""
-        return (self.sentence.part.section or (self.chunk.title,))[-1]
+        """What it stands under: the nearest heading, else the title; empty where that steers."""
+        return self._harmless((self.sentence.part.section or (self.chunk.title,))[-1])
+
+    @property
+    def place(self) -> str:
+        """The page with the headings it stands under."""
+        heads = map(self._harmless, (self.chunk.title, *self.sentence.part.section))
+        return " > ".join(dict.fromkeys(filter(None, heads)))
+
+    def _harmless(self, heading: str) -> str:
+        """A heading as it may be shown."""
+        if self.known is None:
+            return heading
+        return "" if steers(heading, self.known) else showable(heading, self.known)
 
     @property
     def shown(self) -> str:
@@ -70,9 +90,10 @@ class Extract:
             return self.sentence.part.text
         alone = word_count(self.sentence.text) >= _ALONE
         said = _ITEM_MARK.sub("", self.sentence.text)
-        text = said if alone else f"{self.heading}: {said}"
+        text = said if alone or not self.heading else f"{self.heading}: {said}"
         # A footnote of the source's own would be read as one of ours.
-        return _FOOTNOTE.sub("", text)
+        bare = _FOOTNOTE.sub("", text)
+        return bare if self.known is None else showable(bare, self.known)
 
 
 class Extractor:
@@ -85,12 +106,13 @@ class Extractor:
     def candidates(self, found: Findings) -> list[Extract]:
         """What may be said, the sentences that tell most about a question first.
 
-        What articles near the question rest on counts for more: somebody has read it.
+        What articles near the question rest on counts for more: somebody has read it. What
+        nobody has, and was planted there, is left out.
 
         Returns:
             Each once; a heading or a question only where there is nothing else to show.
         """
-        read = self._read(found)
+        read = [each for each in self._read(found) if not each.steers]
         telling = [each for each in read if each.tells] or read[:1]
         once: dict[str, Extract] = {}
         for each in sorted(telling, key=lambda each: -each.score):
@@ -112,7 +134,9 @@ class Extractor:
             for position, sentence in enumerate(chunk_sentences(passage.chunk)):
                 shared = set(words(sentence.text)) & asked.keys()
                 rests = self._rests.get(_place(passage.chunk.chunk_id, sentence.quote), ())
-                places.append((passage, position, sentence))
+                vouched = passage.chunk.kind == "article" or bool(rests)
+                known = None if vouched else self._known
+                places.append((passage, position, sentence, known))
                 signs.append(
                     (
                         cosines[position],
@@ -128,9 +152,16 @@ class Extractor:
         # Cosines of one model lie close together, those of another far apart.
         seen[:, 0] /= np.ptp(seen[:, 0]) or 1.0
         return [
-            Extract(float(score), passage.rank, position, passage.chunk, sentence)
-            for score, (passage, position, sentence) in zip(seen @ _WEIGHTS, places, strict=True)
+            Extract(float(score), passage.rank, position, passage.chunk, sentence, known)
+            for score, (passage, position, sentence, known) in zip(
+                seen @ _WEIGHTS, places, strict=True
+            )
         ]
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """The hosts of the sources."""
+        return hosts(card.url for card in self._generation.documents())
 
     @cached_property
     def _rests(self) -> dict[tuple[str, str], list[tuple[str, float]]]:
