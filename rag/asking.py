@@ -84,12 +84,14 @@ class AskReader:
 
     @classmethod
     def load(cls, corpus: Path) -> AskReader:
-        """Read ``asking.yaml`` in a folder.
+        """Read ``asking.yaml`` in a folder; without it every question asks for a fact.
 
         Raises:
             BadSetting: The file is not as it should be; the message names it.
         """
         file = corpus / FILE
+        if not file.is_file():
+            return cls({})
         try:
             return cls(_FILE.validate_python(read_kept(file)))
         except ValidationError as error:

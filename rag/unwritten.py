@@ -95,12 +95,14 @@ class Examples:
 
     @classmethod
     def load(cls, corpus: Path) -> Examples:
-        """Read ``unwritten.yaml`` in a folder.
+        """Read ``unwritten.yaml`` in a folder; one that is not there is empty.
 
         Raises:
             BadSetting: The file is not as it should be; the message names it.
         """
         file = corpus / FILE
+        if not file.is_file():
+            return cls({}, (), ())
         try:
             kept = _Examples.model_validate(read_kept(file))
         except ValidationError as error:

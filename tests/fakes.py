@@ -7,13 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rag.answerer import Answerer, Checks
+from rag.asking import AskReader
+from rag.doubt import Doubter
 from rag.embedder import Embedder, Vectors
 from rag.glossary import Glossary
 from rag.index import Generation
 from rag.lexical import words
+from rag.messages import Messages
 from rag.models import Chunk, Part, Passage
 from rag.query import Effort, QueryMaker
+from rag.refusals import Refusals
 from rag.retriever import Retriever
+from rag.unwritten import Unwritten
 
 
 class HashingEmbedder:
@@ -49,6 +55,13 @@ def retriever_of(generation: Generation, embedder: Embedder) -> Retriever:
         effort=Effort(),
     )
     return Retriever(generation, maker)
+
+
+def answerer_of(generation: Generation, embedder: Embedder, messages: Messages) -> Answerer:
+    """An answerer over `retriever_of` that knows no kinds of questions and has learned nothing."""
+    checks = Checks(Refusals(None), Unwritten(generation, embedder), Doubter(generation, None))
+    retriever = retriever_of(generation, embedder)
+    return Answerer(retriever, AskReader({}), checks, messages, "nobody@example.org")
 
 
 def chunk(text: str, *, path: str = "page.md", title: str = "Page", **part: object) -> Chunk:

@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from fakes import HashingEmbedder, retriever_of
+from fakes import HashingEmbedder, answerer_of
 from servers.site import SiteServer
 
 from api.live import LiveIndex
@@ -165,8 +165,7 @@ class Reader:
         messages = Messages.load(ROOT / "corpus" / "messages")
 
         def build() -> Answerer:
-            retriever = retriever_of(store.open(), embedder)
-            return Answerer(retriever, messages, contact="nobody@example.org")
+            return answerer_of(store.open(), embedder, messages)
 
         live = LiveIndex(store, build)
         while not self._stop.is_set():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import HashingEmbedder, retriever_of
+from fakes import HashingEmbedder, answerer_of
 from servers.zenodo import ServedFile, ZenodoServer
 
 from ingest import pipeline
@@ -21,7 +21,6 @@ from ingest.models import DocumentCounts, IngestReport, Remote
 from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from ingest.sources import Registry, listed_sources
-from rag.answerer import Answerer
 from rag.errors import SourceUnavailable
 from rag.messages import Messages
 from rag.models import Answer, Question
@@ -57,9 +56,8 @@ class Desk:
 
     def ask(self) -> Answer:
         generation = Memory.of(self.data).store.open()
-        retriever = retriever_of(generation, HashingEmbedder())
         messages = Messages.load(self.root / "corpus" / "messages")
-        return Answerer(retriever, messages, contact="desk@tide.example").answer(QUESTION)
+        return answerer_of(generation, HashingEmbedder(), messages).answer(QUESTION)
 
 
 @pytest.fixture
