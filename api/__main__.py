@@ -17,6 +17,8 @@ from contextlib import contextmanager, nullcontext
 
 import uvicorn
 
+from api.desk.database import DeskUnavailable
+from api.main import build_desk
 from api.settings import ApiSettings
 from rag.errors import BadSetting
 from rag.index import Store
@@ -46,6 +48,12 @@ def main() -> int:
     if trouble := _port_trouble(host, port):
         print(f"api: {trouble}", file=sys.stderr)
         return 1
+    try:
+        # The server opens it anew; what is wrong is told here in a line.
+        build_desk(core, server).close()
+    except (BadSetting, DeskUnavailable) as error:
+        print(f"api: {error}", file=sys.stderr)
+        return 2 if isinstance(error, BadSetting) else 1
     if Store(core.data_dir).current() is None:
         print("No index yet: building one from the starter corpus.", flush=True)
         # A door's work is done by its own command; doors never import one another.

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
+from api.desk.conversations import Conversations
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.models import Answer, Brought, Delta, Passage, Question
@@ -23,10 +24,11 @@ _END = None
 class Answering:
     """What every door of the server calls to have a question answered."""
 
-    def __init__(self, index: LiveIndex, usage: Usage):
-        """Answer from an index, counting what was answered."""
+    def __init__(self, index: LiveIndex, usage: Usage, conversations: Conversations):
+        """Answer from an index, counting and remembering what was answered."""
         self._index = index
         self._usage = usage
+        self._conversations = conversations
         self._limiter = CapacityLimiter(AT_ONCE)
 
     async def answerer(self) -> Answerer:
@@ -38,7 +40,7 @@ class Answering:
         return await self._beside(self._index.answerer)
 
     async def warm_up(self, question: Question) -> None:
-        """Have a question answered that nobody asked, and is not counted."""
+        """Have a question answered that nobody asked, and is neither counted nor remembered."""
         answerer = await self.answerer()
         await self._beside(partial(answerer.answer, question))
 
@@ -47,19 +49,19 @@ class Answering:
         return await self._beside(partial(answerer.search, question, count))
 
     async def answer(self, answerer: Answerer, question: Question) -> Answer:
-        """Answer a question, and count the answer."""
+        """Answer a question; count and remember the answer."""
 
-        def counted() -> Answer:
+        def noted() -> Answer:
             answer = answerer.answer(question)
-            self._usage.count(answer)
+            self._note(answerer, question, answer)
             return answer
 
-        return await self._beside(counted)
+        return await self._beside(noted)
 
     async def stream(
         self, answerer: Answerer, question: Question
     ) -> AsyncGenerator[Brought | Delta | Answer]:
-        """Answer a question piece by piece, and count the answer.
+        """Answer a question piece by piece; count and remember the answer.
 
         A thread is held for each step, not for the whole stream: who reads slowly
         keeps nobody waiting. Closing the stream stops the work.
@@ -68,12 +70,17 @@ class Answering:
         try:
             while (step := await self._beside(partial(next, steps, _END))) is not _END:
                 if isinstance(step, Answer):
-                    await self._beside(partial(self._usage.count, step))
+                    await self._beside(partial(self._note, answerer, question, step))
                 yield step
         finally:
             # Whoever asked may be gone, and this task be cancelled: it is closed all the same.
             with CancelScope(shield=True):
                 await to_thread.run_sync(steps.close)
+
+    def _note(self, answerer: Answerer, question: Question, answer: Answer) -> None:
+        self._usage.count(answer)
+        generation = answerer.generation.info.generation
+        self._conversations.remember(answer, question.country, generation)
 
     async def _beside(self, work: Callable[[], _Result]) -> _Result:
         return await to_thread.run_sync(work, limiter=self._limiter)

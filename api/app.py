@@ -8,27 +8,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from api import errors
 from api.answering import Answering
+from api.auth import Staff
+from api.desk.desk import Desk
 from api.headers import SecurityHeaders
 from api.limits import BodyLimit
 from api.live import LiveIndex
 from api.mcp_server import McpServer
-from api.routes import answers, completions, documents, health, resources
+from api.origins import Origins
+from api.page.page import Page
+from api.rate_limit import RateLimit, RateLimited
+from api.routes import (
+    answers,
+    completions,
+    documents,
+    feedback,
+    health,
+    page,
+    resources,
+    tickets,
+    widget,
+)
 from rag.errors import HelpdeskError
 from rag.models import Question
 from rag.usage import Usage
 
 STATIC = Path(__file__).parent / "static"
-
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-    " img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 
 
 @dataclass(frozen=True)
@@ -37,15 +47,31 @@ class Services:
 
     index: LiveIndex
     usage: Usage
+    widget_texts: widget.WidgetTexts
+    page: Page
+    desk: Desk
 
 
-def build_app(services: Services, allowed_hosts: Sequence[str] = ()) -> FastAPI:
-    """Put the routes over the services.
+@dataclass(frozen=True)
+class Access:
+    """Who may call, and how often."""
 
-    Args:
-        services: What the routes call.
-        allowed_hosts: Names that the Model Context Protocol is served under; empty: any.
-    """
+    allowed_hosts: Sequence[str] = ()
+    """Names that the Model Context Protocol is served under; empty: any."""
+    allowed_origins: Sequence[str] = ()
+    """Whose pages may call, besides our own."""
+    public_url: str = ""
+    """Where people reach the helpdesk; empty: where it is called."""
+    staff_token: str = ""
+    """What staff send; empty: there are no staff calls."""
+    per_minute: int = 0
+    """Calls of one client; 0: any number."""
+    tickets_per_hour: int = 0
+    """Tickets of one client; 0: any number."""
+
+
+def build_app(services: Services, access: Access = Access()) -> FastAPI:
+    """Put the routes over the services."""
     app = FastAPI(
         title="NMG Helpdesk",
         version="1",
@@ -53,20 +79,34 @@ def build_app(services: Services, allowed_hosts: Sequence[str] = ()) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.services = services
-    app.state.answering = answering = Answering(services.index, services.usage)
-    app.state.mcp = McpServer(answering, allowed_hosts)
+    app.state.answering = answering = Answering(
+        services.index, services.usage, services.desk.conversations
+    )
+    app.state.mcp = McpServer(answering, access.allowed_hosts)
+    app.state.staff = staff = Staff(access.staff_token)
+    app.state.rate_limit = limit = RateLimit(access.per_minute, access.tickets_per_hour)
+    app.state.public_url = access.public_url
+    # From the innermost to the outermost: whatever is refused carries the headers of all around.
     errors.install(app)
     app.add_middleware(BodyLimit)
+    # Streams of events are passed on as they come.
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(RateLimited, limit=limit, staff=staff)
+    app.add_middleware(Origins, allowed=access.allowed_origins, public_url=access.public_url)
     app.add_middleware(SecurityHeaders)
     app.include_router(answers.router)
+    app.include_router(feedback.router)
+    app.include_router(tickets.router)
     app.include_router(completions.router)
     app.include_router(documents.router)
     app.include_router(resources.router)
     app.include_router(health.router)
-    app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
+    app.include_router(widget.router)
+    app.include_router(page.router)
     # With and without the stroke, as a redirect would lose the body of some clients.
     for path in ("/mcp", "/mcp/"):
         app.router.routes.append(Route(path, app.state.mcp, methods=["POST"]))
+    app.mount("/widget", widget.Modules(directory=widget.MODULES), name="widget")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -80,11 +120,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await answering.warm_up(Question("What is the Framework?"))
     async with app.state.mcp.serving():
         yield
-
-
-async def _page() -> FileResponse:
-    return FileResponse(
-        STATIC / "page" / "index.html",
-        media_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-cache"},
-    )
+    services: Services = app.state.services
+    services.desk.close()

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.desk.database import DeskUnavailable
 from rag.errors import (
     BadSetting,
     HelpdeskError,
@@ -38,10 +39,13 @@ STATUS: Mapping[type[HelpdeskError], int] = {
     UnreadableDocument: 500,
     UnknownTopic: 422,
     UnknownCitation: 500,
+    DeskUnavailable: 503,
 }
 
 _TITLES = {
     400: "Bad request",
+    401: "Not signed in",
+    403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
@@ -49,6 +53,7 @@ _TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     422: "Invalid input",
+    429: "Too many requests",
     500: "Internal error",
     502: "Source unavailable",
     503: "Not ready",
@@ -85,6 +90,8 @@ def openai_body(
 ) -> dict[str, object]:
     """Build an error as OpenAI's clients read it."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
+    if status == 429:
+        kind, code = "requests", "rate_limit_exceeded"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import FastAPI
 
-from api.app import Services, build_app
+from api.app import Access, Services, build_app
+from api.desk.desk import Desk, open_desk
 from api.live import LiveIndex
+from api.page.page import Page
+from api.routes.widget import WidgetTexts
 from api.settings import ApiSettings
 from rag.answerer import Answerer
 from rag.index import Store
+from rag.messages import Messages
 from rag.settings import Settings, read_settings
 from rag.usage import USAGE, Usage
 from rag.wiring import build_answerer, build_embedder, open_index
 
+_SHIPPED = Path(__file__).resolve().parent.parent / "corpus" / "messages"
+
 
 def create_app() -> FastAPI:
     """Build the app from the environment."""
-    settings = read_settings(Settings)
+    settings, own = read_settings(Settings), read_settings(ApiSettings)
     embedder = build_embedder(settings)
+    chat, contact = _messages(settings.corpus_dir, "widget"), settings.answer.contact
 
     def build() -> Answerer:
         return build_answerer(settings, open_index(settings), embedder)
@@ -26,6 +35,40 @@ def create_app() -> FastAPI:
         Services(
             index=LiveIndex(Store(settings.data_dir), build),
             usage=Usage(settings.data_dir / USAGE),
+            widget_texts=WidgetTexts(chat, contact),
+            page=Page(_messages(settings.corpus_dir, "page"), chat, contact),
+            desk=build_desk(settings, own),
         ),
-        allowed_hosts=read_settings(ApiSettings).server.hosts,
+        Access(
+            allowed_hosts=own.server.hosts,
+            allowed_origins=own.server.origins,
+            public_url=own.server.public_url,
+            staff_token=own.staff_token.get_secret_value(),
+            per_minute=own.limits.per_minute,
+            tickets_per_hour=own.limits.tickets_per_hour,
+        ),
     )
+
+
+def build_desk(settings: Settings, own: ApiSettings) -> Desk:
+    """Open the desk that the settings name, its tables up to date.
+
+    Raises:
+        BadSetting: They name no database.
+        DeskUnavailable: It cannot be reached, or is damaged.
+    """
+    return open_desk(
+        own.desk.database_url.get_secret_value(),
+        settings.data_dir,
+        own.retention.conversation_days,
+    )
+
+
+def _messages(corpus: Path, part: str) -> Messages:
+    """What a part of the site says; a corpus of one's own may say nothing of it.
+
+    Raises:
+        BadSetting: A file is broken.
+    """
+    own = corpus / "messages" / part
+    return Messages.load(own if own.is_dir() else _SHIPPED / part)

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
+from api.desk.models import NewTicket
 from rag.countries import country_code
 from rag.index import Generation
 from rag.models import Filters, Question, Turn
 
 MAX_QUESTION = 4000
 MAX_TURNS = 20
+MAX_COMMENT = 2000
+MAX_TRANSCRIPT = 200
+"""Turns of a conversation that is handed over: all of it, where a question takes the last 20."""
+MAX_TRANSCRIPT_TEXT = 20_000
+"""Characters of one of them; an answer may be longer than a question."""
+MAX_EMAIL = 254
 
 
 def _words(text: str) -> str:
@@ -46,6 +54,30 @@ def _label(label: str) -> str:
     return short
 
 
+def _line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line")
+    return text.strip()
+
+
+def _email(address: str) -> str:
+    try:
+        return validate_email(address.strip(), check_deliverability=False).normalized
+    except EmailNotValidError:
+        # Its own words may repeat what was typed.
+        raise ValueError("must be an e-mail address, such as name@example.org") from None
+
+
+def _agreed(consent: object) -> object:
+    if consent is not True:
+        raise ValueError("must be true: without consent nothing is passed on to a person")
+    return consent
+
+
+def _blank_is_null(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 def _null_is_empty(value: object) -> object:
     return [] if value is None else value
 
@@ -55,6 +87,14 @@ Country = Annotated[str, AfterValidator(_country)]
 Language = Annotated[str, AfterValidator(_language)]
 Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_words)]
+Comment = Annotated[str, Field(max_length=MAX_COMMENT), AfterValidator(_words)]
+AnswerId = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_words)]
+Person = Annotated[str, Field(max_length=200), AfterValidator(_line)]
+Email = Annotated[
+    str,
+    Field(min_length=3, max_length=MAX_EMAIL, json_schema_extra={"format": "email"}),
+    AfterValidator(_email),
+]
 
 
 class _Request(BaseModel):
@@ -135,3 +175,62 @@ class SearchIn(SearchLimits):
 
     q: Text
     k: Annotated[int, Field(ge=1, le=100, description="how many passages")] = 10
+
+
+class FeedbackIn(_Request):
+    """Whether an answer helped."""
+
+    answer_id: AnswerId
+    helpful: StrictBool
+    comment: Annotated[Comment | None, BeforeValidator(_blank_is_null)] = None
+
+
+class TranscriptTurnIn(_Request):
+    """A turn of a conversation that is handed over."""
+
+    role: Literal["user", "assistant"]
+    text: Annotated[
+        str, Field(min_length=1, max_length=MAX_TRANSCRIPT_TEXT), AfterValidator(_words)
+    ]
+
+
+class TicketIn(_Request):
+    """A question for a person, with the conversation before it."""
+
+    question: Text
+    history: Annotated[
+        list[TranscriptTurnIn], Field(max_length=MAX_TRANSCRIPT), BeforeValidator(_null_is_empty)
+    ] = []
+    answer_id: Annotated[
+        AnswerId | None, Field(description="of the answer that was not enough")
+    ] = None
+    name: Annotated[Person | None, BeforeValidator(_blank_is_null)] = None
+    email: Annotated[Email, Field(description="where the reply goes")]
+    country: Country | None = None
+    language: Annotated[Language | None, Field(description="of the reply: ISO 639-1")] = None
+    consent: Annotated[
+        Literal[True],
+        BeforeValidator(_agreed),
+        Field(description="the person agrees to all this being stored, and read by staff"),
+    ]
+
+    def to_ticket(self) -> NewTicket:
+        """The ticket as the desk knows it."""
+        return NewTicket(
+            question=self.question,
+            history=tuple(Turn(turn.role, turn.text) for turn in self.history),
+            answer_id=self.answer_id,
+            name=self.name,
+            email=self.email,
+            country=self.country,
+            language=self.language,
+        )
+
+
+class TicketsIn(_Request):
+    """Which tickets to list."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    before: Annotated[
+        Name | None, Field(description="id of a ticket: only older ones; `next` of the page before")
+    ] = None

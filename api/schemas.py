@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.desk.models import Ticket
 from rag.models import Answer, Chunk, IndexedDocument, IndexInfo, Parent, Passage, Resource
 
 
@@ -335,3 +337,75 @@ class ResourcesOut(_Reply):
     """Every resource that fits."""
 
     resources: list[ResourceOut]
+
+
+class TicketOut(_Reply):
+    """A ticket as the person who asked sees it."""
+
+    id: str
+    state: Annotated[str, Field(description="`new`; others will come")]
+    created_at: Annotated[datetime, Field(description="in UTC")]
+    question: str
+    country: str | None
+    language: str | None
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> TicketOut:
+        """The form that shows nothing of who the person is."""
+        return cls(
+            id=ticket.ticket_id,
+            state=ticket.state,
+            created_at=ticket.created_at,
+            question=ticket.question,
+            country=ticket.country,
+            language=ticket.language,
+        )
+
+
+class OpenedTicketOut(_Reply):
+    """A ticket that has just been opened."""
+
+    ticket: TicketOut
+    link: Annotated[
+        str,
+        Field(description="the private page of the ticket; whoever has the link can follow it"),
+    ]
+
+
+class TicketTurnOut(_Reply):
+    """A turn of the conversation that was handed over."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class StaffTicketOut(_Reply):
+    """A ticket as staff see it."""
+
+    id: str
+    state: str
+    created_at: datetime
+    question: str
+    history: list[TicketTurnOut]
+    answer_id: str | None
+    name: str | None
+    email: str
+    country: str | None
+    language: str | None
+    consent_at: datetime
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> StaffTicketOut:
+        """The whole of a ticket."""
+        fields: dict[str, Any] = asdict(ticket)
+        fields["id"] = fields.pop("ticket_id")
+        return cls(**fields)
+
+
+class TicketsOut(_Reply):
+    """Tickets, the newest first."""
+
+    tickets: list[StaffTicketOut]
+    next: Annotated[
+        str | None, Field(description="`before` of the next page; null: it is the last")
+    ]

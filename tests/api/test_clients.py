@@ -111,7 +111,8 @@ def test_the_official_client_of_the_model_context_protocol_is_served(
     [
         ({}, 200),
         ({"Host": "localhost:9"}, 200),
-        ({"Origin": "http://localhost:6274"}, 200),
+        ({"Host": "localhost:9", "Origin": "http://localhost:9"}, 200),
+        ({"Origin": "http://localhost:6274"}, 403),
         ({"Host": "evil.example"}, 421),
         ({"Host": "127.0.0.1.evil.example"}, 421),
         ({"Origin": "https://evil.example"}, 403),

@@ -157,8 +157,10 @@ def test_a_server_that_syncs_takes_up_what_changes_and_ends_with_its_watch(
     corpus = tmp_path / "corpus"
     (corpus / "tides").mkdir(parents=True)
     (corpus / "articles").mkdir()
-    for shipped in ("messages", "asking.yaml"):
-        (corpus / shipped).symlink_to(shelf.ROOT / "corpus" / shipped)
+    (corpus / "asking.yaml").symlink_to(shelf.ROOT / "corpus" / "asking.yaml")
+    # What the page and the chat say is the shipped, as this corpus says nothing of its own.
+    (corpus / "messages").mkdir()
+    (corpus / "messages" / "en.yaml").symlink_to(shelf.ROOT / "corpus" / "messages" / "en.yaml")
     (corpus / "tides" / "ebb.md").write_text("# Ebb\n\nThe water goes out at dawn and at dusk.")
     listed = {"sources": [{"name": "tides", "kind": "folder", "address": "tides"}]}
     (corpus / "sources.yaml").write_text(json.dumps(listed))

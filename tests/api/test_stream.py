@@ -13,10 +13,11 @@ import shelf
 from events import Event, events
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from parts import services
 from problems import problem_of
 
 from api import event_stream
-from api.app import Services, build_app
+from api.app import build_app
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.errors import ModelUnavailable
@@ -163,7 +164,7 @@ def scripted_app(
         return answerer
 
     index = LiveIndex(store, build)
-    return build_app(Services(index=index, usage=Usage(store.directory / USAGE)))
+    return build_app(services(index, store.directory))
 
 
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_when_the_client_goes_the_work_stops(store: Store) -> None:
 def test_an_index_stays_open_while_an_answer_from_it_is_read(tmp_path: Path) -> None:
     store = shelf.written(tmp_path, shelf.framework())
     index = LiveIndex(store, lambda: shelf.answerer_over(store.open()))
-    app = build_app(Services(index=index, usage=Usage(tmp_path / USAGE)))
+    app = build_app(services(index, tmp_path))
     answering = app.state.answering
 
     async def read() -> Answer:

@@ -1,0 +1,1 @@
+"""The staff side: what is remembered of conversations, and tickets."""

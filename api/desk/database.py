@@ -1,0 +1,171 @@
+"""The desk's database: a SQLite file, or another engine by URL."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from rag.errors import BadSetting, HelpdeskError
+
+DESK = "desk.sqlite"
+"""Its name in the data directory."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_S = 2
+"""How long one waits for another that writes."""
+_CONNECTIONS = 24
+"""At a time; SQLite has one that writes."""
+_MIGRATE_S = 120
+"""How long a server that starts waits for another that changes the tables."""
+_LATER = "the desk's database is not available; try again later"
+_LOG = logging.getLogger(__name__)
+
+
+class DeskUnavailable(HelpdeskError):
+    """The desk's database cannot be reached, or does not take what it is given."""
+
+
+class Database:
+    """Hands out transactions, and keeps the tables up to date."""
+
+    def __init__(self, url: str, data_dir: Path):
+        """Name the database; nothing is opened yet.
+
+        Args:
+            url: As SQLAlchemy writes it; empty: a SQLite file in `data_dir`.
+            data_dir: Holds that file, and the lock for changing the tables.
+
+        Raises:
+            BadSetting: The URL is none, or its driver is not installed.
+        """
+        self._data_dir = data_dir
+        self._own = None if url else data_dir / DESK
+        self._engine = _engine(url, data_dir / DESK)
+        # Writers of this process take turns here: SQLite lets them poll, and some starve.
+        sqlite = self._engine.dialect.name == "sqlite"
+        self._turns = threading.BoundedSemaphore(1 if sqlite else _CONNECTIONS)
+
+    def migrate(self) -> None:
+        """Bring the tables up to date; servers that start together take turns.
+
+        Raises:
+            DeskUnavailable: It cannot be reached, is damaged, or was written by a later version.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            if self._own:
+                # It holds addresses of people: what SQLite makes by itself anybody could read.
+                self._own.touch(mode=0o600)
+            with (
+                FileLock(self._data_dir / "desk.lock", timeout=_MIGRATE_S),
+                self.writing() as connection,
+            ):
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except CommandError as error:
+            raise DeskUnavailable("the desk's tables were made by a later version") from error
+        except (OSError, Timeout) as error:
+            raise DeskUnavailable(f"the desk's database cannot be made: {error}") from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that only reads.
+
+        Raises:
+            DeskUnavailable: It cannot be had.
+        """
+        with self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
+        """Open a transaction that writes, and keep what it wrote unless it raises.
+
+        Args:
+            durable: What is written outlives a power failure; it costs a wait for the disk.
+
+        Raises:
+            DeskUnavailable: It cannot be had.
+        """
+        if not self._turns.acquire(timeout=_BUSY_S):
+            raise DeskUnavailable(_LATER)
+        try:
+            with self._transaction(sync="FULL" if durable else "NORMAL") as connection:
+                yield connection
+        finally:
+            self._turns.release()
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, **options: str) -> Iterator[Connection]:
+        try:
+            with (
+                self._engine.connect().execution_options(**options) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        # sqlite3's own where a connection is opened, SQLAlchemy's from then on.
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            # The kind of error only: its text may hold what a person wrote.
+            _LOG.warning("desk database: %s", type(error).__name__)
+            raise DeskUnavailable(_LATER) from None
+
+
+def _engine(url: str, file: Path) -> Engine:
+    try:
+        chosen = make_url(url) if url else URL.create("sqlite", database=str(file))
+        sqlite = chosen.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_S}} if sqlite else {}
+        engine = create_engine(
+            chosen,
+            # An error must not carry what a person wrote into a log.
+            hide_parameters=True,
+            pool_pre_ping=not sqlite,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=_BUSY_S,
+            **options,
+        )
+    except ArgumentError as error:
+        raise BadSetting("setting DESK__DATABASE_URL: is no database URL") from error
+    except (NoSuchModuleError, ImportError) as error:
+        raise BadSetting(f"setting DESK__DATABASE_URL: its driver is missing: {error}") from error
+    if sqlite:
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _: object) -> None:
+    """Have sqlite3 leave transactions to us: by itself it begins none before tables change."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    sync = connection.get_execution_options().get("sync")
+    if sync is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous = {sync}")
+    # At once: one that begins by reading would fail instead of waiting for its turn.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,16 @@
+"""Run by Alembic, in the transaction that `api.desk.database` has begun."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from api.desk.tables import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    # SQLite cannot alter a column in place: its tables are copied.
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+context.run_migrations()

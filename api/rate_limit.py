@@ -1,0 +1,115 @@
+"""How often a client may ask."""
+
+from __future__ import annotations
+
+import math
+import time
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.auth import Staff
+from api.errors import reply
+
+COUNTED = frozenset(
+    {
+        ("POST", "/v1/answers"),
+        ("GET", "/v1/search"),
+        ("POST", "/v1/feedback"),
+        ("POST", "/v1/tickets"),
+        ("POST", "/v1/chat/completions"),
+        ("POST", "/mcp"),
+        ("POST", "/mcp/"),
+        ("POST", "/ask"),
+    }
+)
+"""Calls that cost something; pages, files, health and lists are free."""
+MAX_CLIENTS = 2_000
+"""Clients that are counted at a time, so that a flood does not fill the memory. The library looks
+through all of them after each call: 7 ms beside the event loop, five times that for five times as
+many."""
+
+_ASK_LATER = "too many requests; try again in {} s"
+
+
+class RateLimit:
+    """Counts calls of each client in a moving window.
+
+    In the memory of one process: several workers allow each as much.
+    """
+
+    def __init__(self, per_minute: int, tickets_per_hour: int):
+        """Allow one client so many calls; 0: any number."""
+        self._storage = MemoryStorage()
+        self._window = MovingWindowRateLimiter(self._storage)
+        self._calls = RateLimitItemPerMinute(per_minute) if per_minute else None
+        self._tickets = RateLimitItemPerHour(tickets_per_hour) if tickets_per_hour else None
+
+    def call(self, scope: Scope) -> JSONResponse | None:
+        """Count a call; returns the refusal if it is one too many."""
+        return self._count(self._calls, scope)
+
+    def ticket(self, scope: Scope) -> JSONResponse | None:
+        """Count a ticket; returns the refusal if it is one too many."""
+        return self._count(self._tickets, scope)
+
+    def _count(
+        self, item: RateLimitItemPerMinute | RateLimitItemPerHour | None, scope: Scope
+    ) -> JSONResponse | None:
+        if item is None:
+            return None
+        if len(self._storage.events) >= MAX_CLIENTS:
+            # It keeps who has gone. Starting anew forgives some, and refuses nobody wrongly.
+            self._storage.reset()
+        client = _client(scope)
+        if self._window.hit(item, client):
+            return None
+        free_at = self._window.get_window_stats(item, client).reset_time
+        wait_s = max(1, math.ceil(free_at - time.time()))
+        refusal = reply(scope["path"], 429, _ASK_LATER.format(wait_s))
+        refusal.headers["Retry-After"] = str(wait_s)
+        return refusal
+
+
+class RateLimited:
+    """Refuses calls of a client that asks too often; staff are not counted."""
+
+    def __init__(self, app: ASGIApp, limit: RateLimit, staff: Staff):
+        """Stand before an app."""
+        self._app = app
+        self._limit = limit
+        self._staff = staff
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if (
+            scope["type"] == "http"
+            and (scope["method"], scope["path"]) in COUNTED
+            and not self._staff.admits(Headers(scope=scope).get("authorization"))
+            and (refusal := self._limit.call(scope))
+        ):
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _client(scope: Scope) -> str:
+    """Whom a call is counted for: an IPv4 address, or the network of an IPv6 one.
+
+    A household or office has 2^64 IPv6 addresses to itself.
+    """
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host  # the name that a proxy gave, or a socket of this machine
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((address, 64), strict=False))

@@ -1,0 +1,53 @@
+/**
+ * What the widget says, in the language of the page. The texts of each language are a module, so
+ * that a page that allows our scripts allows them, too.
+ */
+
+const FALLBACK = "en";
+const SAME = { nb: "no", nn: "no" };
+const DATES = { en: "en-GB" }; // days before months, as everybody else here writes them
+
+/** The texts in the first of these languages that we speak. */
+export async function loadTexts(wanted) {
+  for (const language of [...wanted, FALLBACK]) {
+    const code = shortCode(language);
+    if (!code) continue;
+    try {
+      const { texts, contact } = await import(`./texts/${code}.js`);
+      return new Texts(code, texts, contact);
+    } catch (error) {
+      if (code === FALLBACK) throw error;
+    }
+  }
+}
+
+function shortCode(language) {
+  const code = /^([a-z]{2})\b/i.exec(language ?? "")?.[1].toLowerCase();
+  return SAME[code] ?? code;
+}
+
+export class Texts {
+  #texts;
+
+  constructor(language, texts, contact) {
+    this.language = language;
+    this.contact = contact; // a mail address, for when the helpdesk itself cannot be reached
+    this.#texts = texts;
+  }
+
+  /** A text with its {placeholders} filled. */
+  say(key, values = {}) {
+    return this.#texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  }
+
+  country(code) {
+    return new Intl.DisplayNames([this.language, FALLBACK], { type: "region" }).of(code);
+  }
+
+  /** An ISO date in words; anything else as it stands. */
+  date(text) {
+    const day = new Date(text);
+    if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(day.valueOf())) return text;
+    return day.toLocaleDateString([DATES[this.language] ?? this.language, DATES[FALLBACK]], { dateStyle: "long", timeZone: "UTC" });
+  }
+}

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import app_over
+from fastapi.testclient import TestClient
+from problems import problem_of
+
+from api import rate_limit
+from api.app import Access
+from api.rate_limit import COUNTED, RateLimit
+from rag.index import Store
+
+TOKEN = "a-token-of-staff"  # noqa: S105 - of these tests
+
+
+class Clock:
+    """A time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("limits.storage.memory.time", made)
+    monkeypatch.setattr("api.rate_limit.time", made)
+    return made
+
+
+@pytest.fixture
+def limited(store: Store, tmp_path: Path, clock: Clock) -> Iterator[TestClient]:
+    access = Access(per_minute=3, tickets_per_hour=2, staff_token=TOKEN)
+    with TestClient(app_over(store, access, tmp_path), raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def _call(client: TestClient, path: str = "/v1/answers", **more: Any) -> Any:
+    return client.post(path, json={"question": "Who decides?"}, **more)
+
+
+def _scope(host: str | None, path: str = "/v1/answers") -> dict[str, Any]:
+    return {"type": "http", "path": path, "client": (host, 1) if host is not None else None}
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(limited: TestClient, clock: Clock) -> None:
+    for _ in range(3):
+        assert _call(limited).status_code == 200
+        clock.now += 10
+    refused = _call(limited)
+    detail = problem_of(refused, 429)["detail"]
+    assert refused.headers["retry-after"] == "30"
+    assert "30 s" in detail
+    clock.now += 29
+    assert _call(limited).status_code == 429
+    clock.now += 2
+    assert _call(limited).status_code == 200
+    assert _call(limited).status_code == 429, "the window moves: one has left it, not all"
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(COUNTED))
+def test_every_call_that_costs_something_is_counted(
+    limited: TestClient, method: str, path: str
+) -> None:
+    for _ in range(3):
+        limited.request(method, path)
+    assert limited.request(method, path).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/healthz", "/readyz", "/v1/documents", "/v1/resources", "/static/page/page.css",
+     "/v1/models", "/openapi.json", "/widget.js", "/v1/tickets/NMG-00000000"],
+)  # fmt: skip
+def test_pages_files_health_and_lists_are_free(limited: TestClient, path: str) -> None:
+    for _ in range(4):
+        _call(limited)
+    assert limited.get(path).status_code in (200, 404)
+
+
+def test_a_call_that_is_refused_reads_no_body(limited: TestClient) -> None:
+    for _ in range(3):
+        _call(limited)
+    refused = limited.post("/v1/answers", content=b"x" * 2_000_001)
+    problem_of(refused, 429)
+
+
+def test_clients_of_openai_are_refused_in_their_own_form(limited: TestClient) -> None:
+    for _ in range(4):
+        refused = _call(limited, "/v1/chat/completions")
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "60"
+    assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+
+
+def test_staff_are_not_counted(limited: TestClient) -> None:
+    for _ in range(5):
+        staff = {"Authorization": f"Bearer {TOKEN}"}
+        assert _call(limited, headers=staff).status_code == 200
+    for _ in range(3):
+        other = {"Authorization": "Bearer another-token-of-16"}
+        assert _call(limited, headers=other).status_code == 200
+    assert _call(limited, headers=other).status_code == 429
+
+
+def test_tickets_have_a_limit_of_their_own_that_mistakes_do_not_count_for(
+    limited: TestClient, clock: Clock
+) -> None:
+    asked = {"question": "Who?", "email": "a@b.example", "consent": True}
+    for wrong in ({"email": "a"}, {"consent": False}, {"question": ""}):
+        assert limited.post("/v1/tickets", json={**asked, **wrong}).status_code == 422
+    clock.now += 61
+    for _ in range(2):
+        assert limited.post("/v1/tickets", json=asked).status_code == 201
+    clock.now += 61
+    refused = limited.post("/v1/tickets", json=asked)
+    problem_of(refused, 429)
+    assert int(refused.headers["retry-after"]) == 3600 - 61
+    clock.now += 3600
+    assert limited.post("/v1/tickets", json=asked).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("testclient", "testclient", True),
+        ("testclient", "another", False),
+        (None, None, True),
+        (None, "192.0.2.1", False),
+    ],
+)
+def test_a_client_is_an_address_or_a_network_of_version_6(
+    first: str | None, second: str | None, same: bool
+) -> None:
+    limit = RateLimit(per_minute=1, tickets_per_hour=0)
+    assert limit.call(_scope(first)) is None
+    assert (limit.call(_scope(second)) is not None) is same
+
+
+def test_no_limit_is_none(store: Store) -> None:
+    limit = RateLimit(per_minute=0, tickets_per_hour=0)
+    assert all(limit.call(_scope("192.0.2.1")) is None for _ in range(200))
+    assert all(limit.ticket(_scope("192.0.2.1")) is None for _ in range(200))
+
+
+def test_a_flood_of_clients_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 50)
+    limit = RateLimit(per_minute=1, tickets_per_hour=1)
+    for number in range(1000):
+        assert limit.call(_scope(f"10.0.{number // 256}.{number % 256}")) is None
+        assert limit.ticket(_scope(f"10.0.{number // 256}.{number % 256}")) is None
+    assert len(limit._storage.events) <= 51
+
+
+def test_a_refusal_is_json_that_names_no_client() -> None:
+    limit = RateLimit(per_minute=1, tickets_per_hour=0)
+    limit.call(_scope("192.0.2.1"))
+    refusal = limit.call(_scope("192.0.2.1"))
+    assert refusal is not None
+    assert "192" not in json.loads(bytes(refusal.body))["detail"]
