@@ -129,7 +129,7 @@ def _parted(answer: Answer) -> tuple[tuple[Statement, ...], tuple[Entry, ...]]:
             (
                 each
                 for each in left
-                if each.marker in said.citations and said.text.startswith(each.title)
+                if each.marker in said.citations and _names(said.text, each.title)
             ),
             None,
         )
@@ -137,9 +137,15 @@ def _parted(answer: Answer) -> tuple[tuple[Statement, ...], tuple[Entry, ...]]:
             prose.append(said)
             continue
         left.remove(item)
-        more = _LABEL.sub("", said.text.removeprefix(item.title))
+        told = said.text.removeprefix(item.title) if said.text.startswith(item.title) else ""
+        more = _LABEL.sub("", told)
         entries.append(Entry(item, more, said.language))
     return tuple(prose), (*entries, *(Entry(each, "", None) for each in left))
+
+
+def _names(text: str, title: str) -> bool:
+    """Whether a statement is an item of a list, the heading of the list before it or not."""
+    return text.startswith(title) or text.endswith(f": {title}")
 
 
 def _language(citation: Citation, generation: Generation) -> str | None:

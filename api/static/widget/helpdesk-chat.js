@@ -26,7 +26,7 @@ import { answerParts } from "./answer-view.js";
 import { post } from "./calls.js";
 import { Conversation, cut } from "./conversation.js";
 import { button, element, icon, link, webAddress, withMailLink } from "./dom.js";
-import { handOverForm } from "./hand-over.js";
+import { COUNTRIES, handOverForm } from "./hand-over.js";
 import { replyTools } from "./reply-tools.js";
 import { sheet } from "./styles.js";
 import { loadTexts } from "./texts.js";
@@ -99,8 +99,8 @@ export class HelpdeskChat extends HTMLElement {
     try {
       const answer = await this.#answer(text, language, turn, request.signal);
       request.signal.throwIfAborted();
-      this.#talk.add(text, answer);
       this.#showAnswer(turn, text, answer);
+      this.#talk.add(text, answer);
       this.#show(turn.turn, { unlessMoved: true });
       this.#say(answer.text, answer.language);
       const { id, status, reason, strength } = answer;
@@ -139,7 +139,10 @@ export class HelpdeskChat extends HTMLElement {
   }
 
   get #country() {
-    return this.getAttribute("country")?.toUpperCase() || null;
+    const code = this.getAttribute("country")?.trim().toUpperCase();
+    const country = { UK: "GB", EL: "GR" }[code] ?? code;
+    // With one that is none every question would be refused.
+    return COUNTRIES.includes(country) ? country : null;
   }
 
   // ---- the frame

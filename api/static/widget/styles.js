@@ -52,7 +52,7 @@ sheet.replaceSync(`
   border-radius: var(--round);
   background: var(--surface);
   color: var(--text);
-  overflow-wrap: break-word;
+  overflow-wrap: anywhere;
   text-align: start;
 }
 dialog:not([open]) { display: none; }
