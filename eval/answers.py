@@ -189,13 +189,25 @@ def item_scores(question: Judged, answer: Answer) -> tuple[float | None, float |
     """
     if question.expect != "answer" or not question.items:
         return None, None
-    said = told(answer)
-    recall = sum(_names(said, item) for item in question.items) / len(question.items)
-    right = [
-        any(_names(item.title, wanted) or _names(wanted, item.title) for wanted in question.items)
-        for item in answer.items
-    ]
-    return recall, _mean(right)
+    titles = [item.title for item in answer.items]
+    recall, precision = list_scores(question.items, titles, told(answer))
+    return recall, precision if titles else None
+
+
+def list_scores(
+    wanted: Sequence[str], titles: Sequence[str], said: str | None = None
+) -> tuple[float, float]:
+    """Recall and precision of a list, by letters and digits.
+
+    Args:
+        wanted: What a complete list names.
+        titles: What this one names.
+        said: The text that may name them, for recall; None: the titles.
+    """
+    said = "\n".join(titles) if said is None else said
+    recall = sum(_names(said, item) for item in wanted) / len(wanted)
+    right = [any(_names(title, item) or _names(item, title) for item in wanted) for title in titles]
+    return recall, sum(right) / len(right) if right else 0.0
 
 
 def _names(text: str, title: str) -> bool:

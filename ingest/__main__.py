@@ -31,6 +31,7 @@ from rag.errors import HelpdeskError
 from rag.glossary import Glossary, load_neutral
 from rag.head import load_head
 from rag.index import Store
+from rag.leaning import Turns
 from rag.query import standing_texts
 from rag.settings import Settings
 from rag.text import printable
@@ -105,6 +106,7 @@ def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) 
             standing=(
                 *standing_texts(glossary, load_neutral(settings.corpus_dir)),
                 *Examples.load(settings.corpus_dir).texts,
+                *Turns.load(settings.corpus_dir).texts,
             ),
             vocabulary=Vocabulary.load(settings.corpus_dir),
             order=tuple(registry.sources),

@@ -32,9 +32,11 @@ from rag.models import (
     Question,
     Reason,
 )
+from rag.query import Query
 from rag.refusals import Refusals
 from rag.retriever import SURE, Findings, Retriever
 from rag.unwritten import Unwritten
+from rag.vetted import vetted_gap, vetted_list
 from rag.voice import Voice, pieces
 
 if TYPE_CHECKING:
@@ -139,6 +141,7 @@ class Answerer:
         started = time.perf_counter()
         voice = self._voice(question)
         query = self._retriever.query(question)
+        question = _heard(question, query)
         refusal = self._checks.refusals.check(question, query)
         if refusal and refusal.sure:
             yield Brought(())
@@ -146,9 +149,10 @@ class Answerer:
         else:
             found = self._retriever.find(query, _FOUND, question.filters)
             retrieved = time.perf_counter()
+            question = _heard(question, found.query)
             yield Brought(tuple(found.passages))
-            asked = self._asks.asked(question.text, query.language)
-            doubt = self._checks.doubter.doubt(query, found)
+            asked = self._asks.asked(question.text, query.language, found.query.vector)
+            doubt = self._checks.doubter.doubt(found.query, found)
             case = _Case(question, asked, found, doubt, voice)
             reply = self._reply(case, refusal)
             if self._author and reply.answer.status == "answered":
@@ -183,7 +187,8 @@ class Answerer:
             return self._refused(refusal, case.voice)
         written = [passage.chunk.text for passage in case.found.passages[:_READ]]
         refusal = self._checks.unwritten.refusal(case.found.query, written)
-        if refusal and not _told(fit):
+        # What was asked before may be told of another country than is asked about now.
+        if refusal and not (_told(fit) and not (case.found.leant and refusal.sure)):
             return self._refused(refusal, case.voice)
         chosen = self._chosen(case)
         if chosen and chosen[0].declines and chosen[1] >= _DECLINED:
@@ -196,9 +201,9 @@ class Answerer:
     def _composed(self, case: _Case, chosen: tuple[Article, float] | None) -> _Reply:
         """Say what an article, the passages and a complete list hold; it may be nothing."""
         found, asked = case.found, case.asked
-        listing = None
-        if asked.type == "list":
-            listing = self._lists.find(found.query, asked, found.passages, case.question.filters)
+        held = self.generation
+        listing = self._lists.find(found.query, asked, found.passages, case.question.filters)
+        listing = listing and vetted_list(listing, held.hosts, held.vouched)
         body, article, weak = Body(), None, True
         if chosen:
             article, sure = chosen
@@ -339,10 +344,13 @@ class Answerer:
         return _whole(replace(answer, follow_ups=following))
 
     def _refused(self, refusal: Refusal, voice: Voice) -> _Reply:
-        notes = Footnotes(self.generation)
-        # A page that does not exist cannot be cited.
-        if refusal.gap and refusal.gap.kind != "country_page":
-            notes.gap(refusal.gap)
+        notes, gap = Footnotes(self.generation), refusal.gap
+        if gap:
+            told = vetted_gap(gap, self.generation.hosts)
+            # A page that does not exist cannot be cited, nor a heading that is not to be shown.
+            if gap.kind != "country_page" and told == gap:
+                notes.gap(gap)
+            refusal = replace(refusal, gap=told)
         step = voice.instead(refusal)
         answer = self._abstained(voice.refusal(refusal), refusal.reason, step, voice)
         return _whole(replace(answer, citations=notes.citations, follow_ups=refusal.meanings))
@@ -358,7 +366,8 @@ class Answerer:
         )
 
     def _related(self, article: Article) -> list[Article]:
-        return [self._by_id[name] for name in article.see_also if name in self._by_id]
+        named = (self._by_id.get(name) for name in article.see_also)
+        return [each for each in named if each is not None and not each.declines]
 
 
 @dataclass(frozen=True)
@@ -371,6 +380,11 @@ class _Reply:
 
 def _whole(answer: Answer) -> _Reply:
     return _Reply(answer, [answer.text])
+
+
+def _heard(question: Question, query: Query) -> Question:
+    """A question with the turns before it if it leans on them, else without."""
+    return replace(question, history=()) if query.leaning is None else question
 
 
 def _told(fit: Fit | None) -> bool:

@@ -19,8 +19,10 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from rag.embedder import Vectors
 from rag.errors import BadSetting
 from rag.kept import read_kept
+from rag.learned import read_learned
 
 AskType = Literal[
     "fact", "definition", "how_to", "list", "yes_no", "compare", "where", "contact"
@@ -28,6 +30,9 @@ AskType = Literal[
 
 FILE = "asking.yaml"
 """Its file in the corpus folder."""
+LISTS = "asking_lists.npz"
+"""Beside it: what tells a question for a list by its vector; ``python -m eval.listing`` learns
+it."""
 
 Label = Literal["required", "recommended", "informational"]
 Kind = Literal[
@@ -72,40 +77,59 @@ class Asked:
     """Those it limits itself to."""
     kinds: tuple[Kind, ...] = ()
     """Those it names."""
+    lists: float = 0.0
+    """How much its vector speaks for a list, in log-odds; 0 where that was not learned."""
 
 
 class AskReader:
     """Reads from the words of a question what it asks for."""
 
-    def __init__(self, phrases: Mapping[str, Mapping[_Sign, Sequence[str]]]):
-        """Take the signs of each language; they are made ready when it is first spoken."""
+    def __init__(
+        self,
+        phrases: Mapping[str, Mapping[_Sign, Sequence[str]]],
+        lists: Vectors | None = None,
+    ):
+        """Read with signs, which are made ready when a language is first spoken.
+
+        Args:
+            phrases: The signs of each language.
+            lists: What tells a question for a list by its vector; shape ``(dimensions + 1,)``,
+                the last is added to what comes out.
+        """
         self.phrases = phrases
+        self._lists = lists
         self._ready: dict[str, dict[_Sign, list[re.Pattern[str]]]] = {}
 
     @classmethod
-    def load(cls, corpus: Path) -> AskReader:
+    def load(cls, corpus: Path, embedder: str = "") -> AskReader:
         """Read ``asking.yaml`` in a folder; without it every question asks for a fact.
 
+        Args:
+            corpus: The folder.
+            embedder: What makes the vectors of questions; empty: there are none.
+
         Raises:
-            BadSetting: The file is not as it should be; the message names it.
+            BadSetting: A file is not as it should be; the message names it.
         """
+        lists = read_learned(corpus / LISTS, embedder, lambda held: held["sort"])
         file = corpus / FILE
         if not file.is_file():
-            return cls({})
+            return cls({}, lists)
         try:
-            return cls(_FILE.validate_python(read_kept(file)))
+            return cls(_FILE.validate_python(read_kept(file)), lists)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             raise BadSetting(f"{file}, {place}: {first['msg']}") from error
 
-    def asked(self, text: str, language: str) -> Asked:
+    def asked(self, text: str, language: str, vector: Vectors | None = None) -> Asked:
         """Return what a question asks for.
 
         Args:
             text: What a person typed.
             language: ISO 639-1 of the text; the signs of English are used for one
                 that the file has none of.
+            vector: Of the question; shape ``(dimensions,)``.
         """
         signs = self._signs(language)
         clauses = list(_clauses(text))
@@ -124,7 +148,13 @@ class AskReader:
                 if any(_names(signs[sign], clauses, unless=signs["not"]) for sign in by)
             ),
             tuple(kind for kind in KINDS if _names(signs[kind], clauses)),
+            self._for_a_list(vector),
         )
+
+    def _for_a_list(self, vector: Vectors | None) -> float:
+        if self._lists is None or vector is None:
+            return 0.0
+        return float(vector @ self._lists[:-1] + self._lists[-1])
 
     def _signs(self, language: str) -> Mapping[_Sign, list[re.Pattern[str]]]:
         spoken = language if language in self.phrases else "en"

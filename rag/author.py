@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from rag.generator import Shown
 from rag.index import Generation
 from rag.lexical import four_grams
 from rag.models import Answer, Article, ArticleStatement, Delta, Passage, Question, Statement
-from rag.planted import foreign, hosts, seen, steers
+from rag.planted import foreign, seen, steers
 from rag.sentences import Sentence, chunk_sentences
 from rag.text import sentences
 from rag.voice import Voice, marked, pieces
@@ -142,7 +141,8 @@ class Author:
         with closing(written):
             for each in written:
                 # What a document tells a machine, a machine may repeat with a citation.
-                if steers(each.text, self._known) or foreign(each.text, self._known):
+                known = self._generation.hosts
+                if steers(each.text, known) or foreign(each.text, known):
                     continue
                 markers = tuple(dict.fromkeys(self._cited(each, sources, language, notes)))
                 if markers:
@@ -190,16 +190,12 @@ class Author:
 
     def _harmless(self, text: str) -> str:
         """A text without its sentences that steer, and without letters that nobody sees."""
+        known = self._generation.hosts
         return "\n".join(
             kept
             for line in text.split("\n")
-            if (kept := " ".join(s for s in sentences(seen(line)) if not steers(s, self._known)))
+            if (kept := " ".join(s for s in sentences(seen(line)) if not steers(s, known)))
         )
-
-    @cached_property
-    def _known(self) -> frozenset[str]:
-        """The hosts of the sources."""
-        return hosts(card.url for card in self._generation.documents())
 
     @staticmethod
     def _told(article: Article, text: str) -> list[ArticleStatement]:

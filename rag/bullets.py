@@ -14,13 +14,15 @@ from rag.enumerations import CELLS, Entry, Enumeration, Line, by_section, is_hea
 from rag.models import LABELS, Chunk
 from rag.text import fold, sentences, word_count
 
-_ITEM_WORDS = 45
-"""Longer lines are paragraphs."""
+_ITEM_WORDS = 75
+"""Longer lines are paragraphs, even below a line that announces a list."""
+_NAME_WORDS = 20
+"""Of a longer line its first sentence is the name."""
 _TERM_LINE_WORDS = 120
 """The same for a term with what is said of it."""
 _BARE_WORDS = 20
 """The same for what no line announces."""
-_TERM_WORDS = 9
+_TERM_WORDS = 16
 """How long a term may be that a colon parts from what is said of it."""
 _MARK = re.compile(r"^(?:[-–•*▪o]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
 _TERM = re.compile(r"^(?P<term>[^:.?!]{2,90}?)(?:\s*:\s+\S|\s+[-–—]\s+(?=\S+ \S+ \S+)(?!.*:\s))")
@@ -129,56 +131,7 @@ def _list(section: tuple[str, ...], intro: Line | None, run: Sequence[Line]) -> 
 
 def _entry(line: Line) -> Entry:
     text = _LABEL.sub("", _MARK.sub("", fold(line.text))).strip()
-    return Entry(
-        title=(_term(line) or text).rstrip(" .;,"), place=line, said=text, label=line.part.label
-    )
-
-
-def members_in(chunk: Chunk) -> Iterator[Enumeration]:
-    """What single sentences of a chunk enumerate: after a colon, lettered, or in quotes."""
-    for part in chunk.parts:
-        if part.item is not None:
-            continue
-        said = sentences(part.text)
-        asked = [each for each in said if each.endswith("?")]
-        if len(asked) >= 3:
-            yield Enumeration(
-                "sentence", chunk.document_id, chunk.title, part.section, "",
-                tuple(Entry(title=fold(each), place=Line(chunk, part, each)) for each in asked),
-                frozenset([chunk.chunk_id]),
-            )  # fmt: skip
-        for sentence in said:
-            members = _members(fold(sentence))
-            if len(members) >= 3:
-                line = Line(chunk, part, sentence)
-                yield Enumeration(
-                    "sentence", chunk.document_id, chunk.title, part.section, sentence,
-                    tuple(Entry(title=member, place=line) for member in members),
-                    frozenset([chunk.chunk_id]),
-                )  # fmt: skip
-
-
-def _members(sentence: str) -> list[str]:
-    lettered = re.split(r"\s*\(?\b(?:[a-h]|[1-9]|i{1,3}|iv|v)\)\s+", sentence)
-    if len(lettered) > 3:
-        return [_bared(each) for each in lettered[1:]]
-    quoted = re.findall(r"[“\"]([^“”\"]{3,90})[”\"]", sentence)
-    if len(quoted) >= 3:
-        return [each.strip(" .,;") for each in quoted]
-    _, opened, rest = sentence.partition(": ")
-    if not opened:
-        found = _INCLUDES.search(sentence)
-        rest = sentence[found.end() :] if found else ""
-    parts = re.split(r"\s*;\s*|\s*,\s*(?![^()]*\))", rest)
-    if len(parts) < 2:
-        return []
-    *first, last = parts
-    ends = re.split(r"\s+(?:and|or|as well as)\s+", last, maxsplit=1)
-    members = [_bared(each) for each in (*first, *ends)]
-    return members if all(0 < word_count(each) <= 14 for each in members) else []
-
-
-def _bared(member: str) -> str:
-    return re.sub(r"^(?:and|or|as well as)\s+|\s+(?:and|or)$", "", member.strip(" .,;")).strip(
-        " .,;"
-    )
+    name = _term(line) or text
+    if word_count(name) > _NAME_WORDS:
+        name = sentences(name)[0]
+    return Entry(title=name.rstrip(" .;,"), place=line, said=text, label=line.part.label)

@@ -19,6 +19,7 @@ from rag.models import (
     Mention,
     Part,
 )
+from rag.planted import harmless
 from rag.sentences import Sentence
 from rag.text import letters_digits
 
@@ -94,10 +95,23 @@ class Footnotes:
         return self._add(_dated(citation, self._generation.document(gap.document_id)))
 
     def _add(self, citation: Citation) -> int:
+        citation = self._vetted(citation)
         key = _key(citation)
         if key not in self._cited:
             self._cited[key] = replace(citation, marker=len(self._cited) + 1)
         return self._cited[key].marker
+
+    def _vetted(self, citation: Citation) -> Citation:
+        """A citation without a title and headings that were written for a machine.
+
+        A quote is exact text of what is stored, and stays.
+        """
+        known = self._generation.hosts
+        return replace(
+            citation,
+            title=harmless(citation.title, known) or citation.path,
+            section=tuple(filter(None, (harmless(each, known) for each in citation.section))),
+        )
 
     def _of_part(self, chunk: Chunk, part: Part, quote: str) -> Citation:
         citation = Citation(

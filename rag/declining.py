@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.embedder import Vectors
-from rag.errors import BadSetting
+from rag.learned import Misfit, Numbers, read_learned
 from rag.models import Gap, Reason
 
 HEAD = "declining_head.npz"
@@ -125,22 +125,18 @@ def load_declining(corpus: Path, embedder: str) -> Declining | None:
     Raises:
         BadSetting: The file is broken; the message names it.
     """
-    file = corpus / HEAD
-    if not file.is_file():
-        return None
-    try:
-        with np.load(file, allow_pickle=False) as held:
-            found = Declining(
-                kinds=tuple(str(each) for each in held["kinds"]),
-                weights=held["weights"].astype(np.float32),
-                offsets=held["offsets"].astype(np.float32),
-                bar=float(held["bar"]),
-                sure=float(held["sure"]),
-            )
-            learned_for = str(held["embedder"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise BadSetting(f"cannot read {file}: {type(error).__name__}") from error
+    return read_learned(corpus / HEAD, embedder, _built)
+
+
+def _built(held: Numbers) -> Declining:
+    found = Declining(
+        kinds=tuple(str(each) for each in held["kinds"]),
+        weights=held["weights"].astype(np.float32),
+        offsets=held["offsets"].astype(np.float32),
+        bar=float(held["bar"]),
+        sure=float(held["sure"]),
+    )
     fits = found.weights.ndim == 2 and found.weights.shape[0] == len(found.kinds)
     if not fits or found.offsets.shape != (len(found.kinds),) or ANSWERABLE not in found.kinds:
-        raise BadSetting(f"cannot read {file}: its shape is {found.weights.shape}")
-    return found if learned_for == embedder else None
+        raise Misfit(f"its shape is {found.weights.shape}")
+    return found

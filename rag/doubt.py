@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from rag.articles import centred
 from rag.countries import countries_in
 from rag.embedder import Vectors
-from rag.errors import BadSetting
 from rag.index import Generation
+from rag.learned import Misfit, Numbers, read_learned
 from rag.lexical import unstemmed, words
 from rag.models import Chunk
 from rag.query import Query
@@ -116,20 +116,15 @@ def load_learned(corpus: Path, embedder: str) -> Learned | None:
     Raises:
         BadSetting: The file is broken; the message names it.
     """
-    file = corpus / DOUBT
-    if not file.is_file():
-        return None
-    try:
-        with np.load(file, allow_pickle=False) as held:
-            decline, hedge = (float(each) for each in held["bars"])
-            weights = held["weights"].astype(np.float32)
-            learned = Learned(held["sort"].astype(np.float32), weights, decline, hedge)
-            learned_for = str(held["embedder"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise BadSetting(f"cannot read {file}: {type(error).__name__}") from error
-    if learned.weights.shape != (len(Signs.__dataclass_fields__) + 1,):
-        raise BadSetting(f"cannot read {file}: it weighs other signs; learn it anew")
-    return learned if learned_for == embedder else None
+    return read_learned(corpus / DOUBT, embedder, _built)
+
+
+def _built(held: Numbers) -> Learned:
+    decline, hedge = (float(each) for each in held["bars"])
+    weights = held["weights"].astype(np.float32)
+    if weights.shape != (len(Signs.__dataclass_fields__) + 1,):
+        raise Misfit("it weighs other signs; learn it anew")
+    return Learned(held["sort"].astype(np.float32), weights, decline, hedge)
 
 
 class Doubter:

@@ -93,25 +93,49 @@ def is_heading(line: Line, section: tuple[str, ...]) -> bool:
 
 
 def tables_in(chunks: Sequence[Chunk]) -> Iterator[Enumeration]:
-    """The rows of tables, each named by its first cell that tells it from the others."""
+    """The rows of tables, each named by its first cell that tells it from the others.
+
+    Cells before that one group the rows: those of each group are a list as well.
+    """
     for section, lines in by_section(chunks):
-        rows = [line for line in lines if CELLS in line.text]
-        cells = [[fold(cell) for cell in line.text.split(CELLS)] for line in rows]
+        rows = [(line, fold(line.text).split(CELLS)) for line in lines if CELLS in line.text]
         if len(rows) < _ROWS:
             continue
-        for column in range(min(map(len, cells))):
-            names = [each[column] for each in cells[1:]]
+        intro = ""
+        if not _repeated(rows[0][1], [cells for _, cells in rows[1:]]):
+            intro = " ".join(rows[0][1])
+            rows = rows[1:]
+        for column in range(min(len(cells) for _, cells in rows)):
+            names = [cells[column] for _, cells in rows]
             if len(set(names)) > _OWN * len(names) and all(names):
-                entries = {
-                    name: Entry(title=name, place=line, said=fold(line.text).replace(CELLS, "; "))
-                    for name, line in zip(names, rows[1:], strict=True)
-                }
-                yield Enumeration(
-                    "table", rows[0].chunk.document_id, rows[0].chunk.title, section,
-                    " ".join(cells[0]), tuple(entries.values()),
-                    frozenset(line.chunk.chunk_id for line in rows),
-                )  # fmt: skip
+                yield _table(section, intro, rows, column)
+                groups = dict.fromkeys(cell for _, cells in rows for cell in cells[:column])
+                for group in groups:
+                    own = [row for row in rows if group in row[1][:column]]
+                    if len(own) > 1:
+                        yield _table((*section, group), intro, own, column)
                 break
+
+
+def _repeated(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row of a table is like any other, as a cell of it comes again below."""
+    return any(cell and cell in row for cell in first for row in others)
+
+
+def _table(
+    section: tuple[str, ...], intro: str, rows: Sequence[tuple[Line, Sequence[str]]], column: int
+) -> Enumeration:
+    entries = {
+        cells[column]: Entry(
+            title=cells[column], place=line, said=fold(line.text).replace(CELLS, "; ")
+        )
+        for line, cells in rows
+    }
+    place = rows[0][0].chunk
+    return Enumeration(
+        "table", place.document_id, place.title, section, intro, tuple(entries.values()),
+        frozenset(line.chunk.chunk_id for line, _ in rows),
+    )  # fmt: skip
 
 
 def headings_in(chunks: Sequence[Chunk]) -> Iterator[Enumeration]:
@@ -206,8 +230,13 @@ def resource_entry(resource: Resource, mention: Mention) -> Entry:
 
 
 def limited(found: Enumeration, labels: Sequence[str]) -> tuple[Entry, ...]:
-    """The entries that carry one of the labels, strongest first; all where none is asked for."""
+    """The entries that carry one of the labels, strongest first.
+
+    All where none is asked for, and of a list within a text that knows no labels.
+    """
     wanted = {*labels, *(_OBLIGATIONS.get(label, label) for label in labels)}
+    if found.kind not in ("resources", "items") and not any(each.label for each in found.entries):
+        labels = ()
     kept = [each for each in found.entries if not labels or each.label in wanted]
     order = {label: rank for rank, label in enumerate((*LABELS, None))}
     if found.kind != "resources":

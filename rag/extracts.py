@@ -12,7 +12,7 @@ import numpy as np
 from rag.index import Generation
 from rag.lexical import words
 from rag.models import Chunk
-from rag.planted import hosts, showable, steers
+from rag.planted import harmless, showable, steers
 from rag.retriever import Findings
 from rag.sentences import Sentence, chunk_sentences
 from rag.text import letters_digits, word_count
@@ -79,9 +79,7 @@ class Extract:
 
     def _harmless(self, heading: str) -> str:
         """A heading as it may be shown."""
-        if self.known is None:
-            return heading
-        return "" if steers(heading, self.known) else showable(heading, self.known)
+        return heading if self.known is None else harmless(heading, self.known)
 
     @property
     def shown(self) -> str:
@@ -135,7 +133,7 @@ class Extractor:
                 shared = set(words(sentence.text)) & asked.keys()
                 rests = self._rests.get(_place(passage.chunk.chunk_id, sentence.quote), ())
                 vouched = passage.chunk.kind == "article" or bool(rests)
-                known = None if vouched else self._known
+                known = None if vouched else generation.hosts
                 places.append((passage, position, sentence, known))
                 signs.append(
                     (
@@ -157,11 +155,6 @@ class Extractor:
                 seen @ _WEIGHTS, places, strict=True
             )
         ]
-
-    @cached_property
-    def _known(self) -> frozenset[str]:
-        """The hosts of the sources."""
-        return hosts(card.url for card in self._generation.documents())
 
     @cached_property
     def _rests(self) -> dict[tuple[str, str], list[tuple[str, float]]]:

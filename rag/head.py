@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.embedder import Vectors
-from rag.errors import BadSetting
+from rag.learned import Misfit, Numbers, read_learned
 
 HEAD = "asks_head.npz"
 """Its file in the corpus folder."""
@@ -65,15 +65,11 @@ def load_head(corpus: Path, embedder: str) -> Head | None:
     Raises:
         BadSetting: The file is broken; the message names it.
     """
-    file = corpus / HEAD
-    if not file.is_file():
-        return None
-    try:
-        with np.load(file, allow_pickle=False) as held:
-            head = Head(held["numbers"].astype(np.int8), held["scales"].astype(np.float32))
-            learned_for = str(held["embedder"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise BadSetting(f"cannot read {file}: {type(error).__name__}") from error
+    return read_learned(corpus / HEAD, embedder, _built)
+
+
+def _built(held: Numbers) -> Head:
+    head = Head(held["numbers"].astype(np.int8), held["scales"].astype(np.float32))
     if head.numbers.ndim != 2 or head.numbers.shape != (len(head.scales), len(head.scales)):
-        raise BadSetting(f"cannot read {file}: its shape is {head.numbers.shape}")
-    return head if learned_for == embedder else None
+        raise Misfit(f"its shape is {head.numbers.shape}")
+    return head

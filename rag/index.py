@@ -23,6 +23,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,12 @@ from rag.models import (
     IndexedDocument,
     IndexInfo,
 )
+from rag.planted import hosts
 from rag.text import letters_digits
 
+_HEADERS = threading.Lock()
+"""NumPy parses the head of an array as Python; before 3.11.8 and 3.12.2 two threads that do so at
+once may fail (CPython issue 106905), as when a server opens one generation while another closes."""
 KEPT = 3
 """Generations left for rollback."""
 
@@ -501,6 +506,32 @@ class Generation:
             for (card,) in self._rows("SELECT card FROM documents ORDER BY ordinal")
         ]
 
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The hosts of the sources, as `rag.planted` takes them."""
+        return hosts(card.url for card in self.documents())
+
+    @cached_property
+    def vouched(self) -> frozenset[str] | None:
+        """The hosts that lists may link: those that the sources of articles link, and the sources.
+
+        Whoever wrote an article has read the source it rests on. None where articles rest on
+        nothing that is indexed here: then nobody has, and no source is above another.
+        """
+        read = {
+            evidence.source
+            for article in self.articles
+            for said in article.statements
+            for evidence in said.evidence
+            if evidence.chunk_id is not None
+        }
+        if not read:
+            return None
+        named = (
+            each.url for each in self.resources if any(m.source in read for m in each.mentions)
+        )
+        return hosts(named) | self.hosts
+
     def document(self, document_id: str) -> IndexedDocument | None:
         """Return one document's card, None where there is none."""
         rows = self._rows("SELECT card FROM documents WHERE id = ?", (document_id,))
@@ -531,13 +562,15 @@ class Generation:
         (row,) = self._rows("SELECT value FROM arrays WHERE name = ?", (name,))
         head = io.BytesIO(row[0])
         np.lib.format.read_magic(head)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(head)
+        with _HEADERS:
+            shape, _, dtype = np.lib.format.read_array_header_1_0(head)
         return np.frombuffer(row[0], dtype, offset=head.tell()).reshape(shape)
 
     def _mapped(self, name: str) -> Vectors:
         """Vectors to be read from end to end."""
         file = self.directory / f"{name}.npy"
-        vectors = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        with _HEADERS:
+            vectors = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         if vectors.shape != (self._size(name), self.info.dimensions):
             raise ValueError(f"{name} has lost vectors")
         return vectors

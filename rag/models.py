@@ -451,6 +451,10 @@ class ArticleStatement:
     evidence: tuple[Evidence, ...]
 
 
+_ENDS = (".", "!", "…", "?", ";", "\u037e")
+"""What closes a question that is written out; a Greek one ends with a semicolon."""
+
+
 @dataclass(frozen=True)
 class Ask:
     """One way people ask."""
@@ -504,9 +508,28 @@ class Article:
         return any(each.stale for said in self.statements for each in said.evidence)
 
     def asked_in(self, language: str) -> str | None:
-        """How people ask it in a language, else in the first one; None where nobody asks."""
-        own = (ask.text for ask in self.asks if ask.language == language)
-        return next(own, self.asks[0].text if self.asks else None)
+        """How people ask it in a language, else in the first one; None where nobody asks.
+
+        One that is written out as a question goes first, as it may be shown; where
+        none is, the first is made to look like one.
+        """
+        spoken = {ask.language for ask in self.asks}
+        wanted = language if language in spoken else next((a.language for a in self.asks), None)
+        asks = [_as_question(ask) for ask in self.asks if ask.language == wanted]
+        written_out = (made for made, typed in asks if made == typed)
+        return next(written_out, next((made for made, _ in asks), None))
+
+
+def _as_question(ask: Ask) -> tuple[str, str]:
+    """A way of asking with a capital and a question mark, and as it was typed."""
+    text = ask.text.strip()
+    first = next((place for place, letter in enumerate(text) if letter.isalpha()), 0)
+    word = text[first:].partition(" ")[0]
+    if word == word.lower():  # no name that is written in its own way (htsGET)
+        text = f"{text[:first]}{text[first : first + 1].upper()}{text[first + 1 :]}"
+    if not text.endswith(_ENDS):
+        text += {"el": ";", "fr": " ?"}.get(ask.language, "?")
+    return text, ask.text
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from rag.text import letters_digits
+
 OMITTED = "…"
 """Stands where an address was."""
 
@@ -83,8 +85,8 @@ _ORDERS = tuple(
     )
 )
 _SENDS = re.compile(
-    r"\b(?:click|visit|go to|log ?in|sign ?in|sign up|register|download|open|scan|paste|pay|send"
-    r"|transfer|enter|confirm|verify|install|call|follow the link|klick\w*|besuch\w*|cliquez"
+    r"\b(?:click|visit|go to|log ?in|sign ?in|sign up|register(?! of)|download|open|scan|paste|pay"
+    r"|send|transfer|enter|confirm|verify|install|call|follow the link|klick\w*|besuch\w*|cliquez"
     r"|visitez|haga clic|visite|clicc\w*|visita\w*|kliknij\w*|odwiedź)\b",
     re.IGNORECASE,
 )
@@ -162,6 +164,40 @@ def steers(text: str, known: frozenset[str]) -> bool:
     if any(_mixed(word) for word in _WORD.findall(plain)):
         return True
     return bool(foreign(plain, known)) and bool(_SENDS.search(plain))
+
+
+def harmless(heading: str, known: frozenset[str]) -> str:
+    """A title or heading as it may be shown; empty where it steers."""
+    return "" if steers(heading, known) else showable(heading, known)
+
+
+def followable(address: str, known: frozenset[str]) -> bool:
+    """Whether a link may be offered: no script, and no host made to look like a known one.
+
+    It may lead anywhere else: what documents list is mostly kept by others.
+    """
+    name = host(address)
+    if name is None or seen(address) != address:
+        return False
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    if parts.scheme not in ("", "http", "https") or "@" in parts.netloc:
+        return False
+    labels = [_decoded(each) for each in name.split(".")]
+    if not all(each and not _mixed(each) for each in labels):
+        return False
+    return not any(
+        letters_digits(each) in letters_digits(name) and not f".{name}".endswith(f".{each}")
+        for each in known
+    )
+
+
+def _decoded(label: str) -> str:
+    """A part of the name of a host, in the letters it is shown in; empty where it has others."""
+    try:
+        shown = label.encode("ascii").decode("idna") if label.startswith("xn--") else label
+    except UnicodeError:
+        return ""
+    return shown if re.fullmatch(r"[\w-]+", shown) else ""
 
 
 def _mixed(word: str) -> bool:

@@ -15,9 +15,6 @@ from rag.declining import Declining, Refusal, refusal_of
 from rag.lexical import unstemmed, words
 from rag.models import Question
 from rag.query import Query
-from rag.unwritten import not_written_yet
-
-__all__ = ["Refusal", "Refusals", "not_written_yet", "unclear", "unsafe"]
 
 _PERSON = (
     r"(?:i|he|she|my (?:\w+ )?(?:mother|father|parents?|sister|brother|son|daughter|child|children"

@@ -34,6 +34,9 @@ _TOLD = [_COUNTRY, _ARTICLE]
 """Rows that tell where a passage stands, not how near it is to the question."""
 SURE = 0.8
 """How sure it must be that an article fits for it to answer."""
+_LIKELY, _STRONG = 0.6, 1.2
+"""How sure an article must fit, or how near a passage must be, for a question that may lean on
+what was said before to be read alone."""
 _NEAR = 40
 """Articles that may speak for a passage."""
 _SPARE = 10
@@ -74,6 +77,8 @@ class Findings:
     """The nearest articles, by how well they fit with the passages considered."""
     near: bool
     """Whether the question has to do with any article."""
+    leant: bool = False
+    """Whether the articles are near only with what was asked before."""
 
     @property
     def fit(self) -> Fit | None:
@@ -134,12 +139,20 @@ class Retriever:
             count: How many passages at most.
             filters: What passages are limited to.
         """
+        if query.alone is not None:
+            found = self._found(query.alone, count, filters)
+            if found.best >= _STRONG or any(fit.certainty >= _LIKELY for fit in found.fits[:1]):
+                return found
+        return self._found(query, count, filters)
+
+    def _found(self, query: Query, count: int, filters: Filters | None) -> Findings:
         allowed = self.generation.allowed(filters or Filters())
         matches = self._articles.matches(query, query.asked, _NEAR)
         legs = self._legs(query, allowed, matches)
         near = _only(self._near(legs), allowed)
         fits = self._articles.fits(query.question, matches, near)
-        if query.leaning is not None and not any(fit.certainty >= SURE for fit in fits[:1]):
+        leant = query.leaning is not None and not any(fit.certainty >= SURE for fit in fits[:1])
+        if query.leaning is not None and leant:
             # By itself it asks nothing that an article answers: it leans on what was asked before.
             matches = self._articles.matches(query, query.leaning, _NEAR)
             legs[_ARTICLE] = self._articles.support(matches)
@@ -148,7 +161,8 @@ class Retriever:
             fits = [fit for fit in fits if not fit.article.declines]
         scores = _only(self.weights.values @ legs, allowed)
         close = bool(matches) and matches[0].score >= self.generation.ask_floor
-        return Findings(query, self._ranking(query, scores, near, count), matches, fits, close)
+        passages = self._ranking(query, scores, near, count)
+        return Findings(query, passages, matches, fits, close, leant)
 
     def _near(self, legs: NDArray[np.float32]) -> NDArray[np.float32]:
         """The scores without what tells where a passage stands."""

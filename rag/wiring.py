@@ -13,6 +13,7 @@ from rag.embedder import Embedder, load_embedder
 from rag.errors import ModelUnavailable
 from rag.glossary import Glossary, load_neutral
 from rag.index import Generation, Store
+from rag.leaning import Leaning, Turns
 from rag.messages import Messages
 from rag.query import Effort, QueryMaker
 from rag.refusals import Refusals
@@ -60,6 +61,7 @@ def build_retriever(settings: Settings, generation: Generation, embedder: Embedd
             glossary=chosen.glossary_weight,
             typo=chosen.typo_weight,
         ),
+        leans=Leaning(generation, Turns.load(settings.corpus_dir)).probability,
     )
     weights = Weights(
         words=chosen.words_weight,
@@ -74,8 +76,16 @@ def build_retriever(settings: Settings, generation: Generation, embedder: Embedd
     return Retriever(generation, maker, weights, load_reranker(settings.reranker.model))
 
 
-def build_answerer(settings: Settings, generation: Generation, embedder: Embedder) -> Answerer:
+def build_answerer(
+    settings: Settings, generation: Generation, embedder: Embedder, author: Author | None = None
+) -> Answerer:
     """Put an answerer over an open generation.
+
+    Args:
+        settings: What was chosen.
+        generation: What it answers from.
+        embedder: The model that the generation was built with.
+        author: What writes; None: the language model that the settings name, if they do.
 
     Raises:
         BadSetting: A file of the glossary or of the messages is broken.
@@ -94,11 +104,11 @@ def build_answerer(settings: Settings, generation: Generation, embedder: Embedde
     )
     return Answerer(
         build_retriever(settings, generation, embedder),
-        AskReader.load(corpus),
+        AskReader.load(corpus, embedder.name),
         checks,
         Messages.load(corpus / "messages"),
         contact=settings.answer.contact,
-        author=build_author(settings, generation, embedder),
+        author=author or build_author(settings, generation, embedder),
     )
 
 
@@ -177,6 +187,7 @@ def check_corpus(settings: Settings) -> None:
     load_neutral(settings.corpus_dir)
     Messages.load(settings.corpus_dir / "messages")
     AskReader.load(settings.corpus_dir)
+    Turns.load(settings.corpus_dir)
     countries_in("")
 
 

@@ -18,7 +18,8 @@ from rag.models import Answer, Question
 
 TRIED = (
     "text", "heading", "title", "table", "system message", "chat", "markers", "phishing",
-    "look-alike", "script", "tag letters", "homoglyphs",
+    "look-alike", "script", "tag letters", "homoglyphs", "list of orders", "list of links",
+    "empty section",
 )  # fmt: skip
 MADE = [next(each for each in attacks() if each.kind == kind) for kind in TRIED]
 
@@ -41,9 +42,8 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generation]
 
 @pytest.mark.parametrize("believing", [False, True], ids=["without a model", "gullible model"])
 def test_poisoned_pages_do_not_have_their_way(generation: Generation, believing: bool) -> None:
-    answerer = shelf.answerer_over(generation)
-    if believing:
-        answerer = gullible(answerer, HashingEmbedder())
+    author = gullible(generation, HashingEmbedder()) if believing else None
+    answerer = shelf.answerer_over(generation, author=author)
     questions = [each.question for each in MADE]
     answers = [answerer.answer(Question(each)) for each in questions]
     # Else nothing was tried.

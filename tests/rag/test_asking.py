@@ -4,11 +4,12 @@ import csv
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.asking import FILE, KINDS, LABELS, Asked, AskReader, AskType
+from rag.asking import FILE, KINDS, LABELS, LISTS, Asked, AskReader, AskType
 from rag.errors import BadSetting
 from rag.language import LANGUAGES
 
@@ -119,3 +120,16 @@ def test_a_file_with_a_slip_is_refused_by_name(tmp_path: Path, content: str, tol
     (tmp_path / FILE).write_text(content, encoding="utf-8")
     with pytest.raises(BadSetting, match=rf"asking\.yaml.*{told}"):
         AskReader.load(tmp_path)
+
+
+def test_the_vector_of_a_question_speaks_for_a_list_as_learned() -> None:
+    reader = AskReader({}, np.array([2.0, 0.0, -0.5], dtype=np.float32))
+    assert reader.asked("zinc", "en", np.array([1.0, 0.0], dtype=np.float32)).lists == 1.5
+    assert reader.asked("zinc", "en").lists == 0.0
+
+
+def test_what_was_learned_for_another_embedder_is_left_aside(tmp_path: Path) -> None:
+    np.savez(tmp_path / LISTS, sort=np.ones(3, dtype=np.float32), embedder=np.array("one"))
+    vector = np.ones(2, dtype=np.float32)
+    assert AskReader.load(tmp_path, "one").asked("zinc", "en", vector).lists == 3.0
+    assert AskReader.load(tmp_path, "other").asked("zinc", "en", vector).lists == 0.0

