@@ -33,6 +33,7 @@ import { loadTexts } from "./texts.js";
 
 const HOME = new URL("..", import.meta.url);
 const MAX_CHARS = 4000; // of a question; set by the API
+const ABOVE = 8; // pixels that stay free above a question
 const FULL_SCREEN = "(max-width: 30rem), (max-height: 30rem)";
 const CLOSE = "M6 6l12 12M18 6L6 18";
 const RESTART = "M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5";
@@ -373,7 +374,7 @@ export class HelpdeskChat extends HTMLElement {
     const { log } = this.#parts;
     // Before there is an answer, there may be too little below it; who has scrolled since, reads.
     if (unlessMoved && Math.abs(log.scrollTop - this.#scrolledTo) > 1) return;
-    log.scrollTop = turn.offsetTop - log.offsetTop;
+    log.scrollTop = turn.offsetTop - log.offsetTop - ABOVE;
     this.#scrolledTo = log.scrollTop;
   }
 }

@@ -109,6 +109,7 @@ header :focus-visible { outline-color: currentColor; outline-offset: -4px; }
   content-visibility: auto;
   contain-intrinsic-block-size: auto 20rem;
 }
+.turn:last-child { content-visibility: visible; }
 .asked {
   justify-self: end;
   max-inline-size: 90%;
