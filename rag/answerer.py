@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from rag.articles import Fit, twisted
 from rag.asking import Asked, AskReader
 from rag.citations import Footnotes
 from rag.composer import Body, Composer
+from rag.contacts import Contact
 from rag.declining import Refusal
 from rag.doubt import Doubt, Doubter
 from rag.index import Generation
@@ -98,6 +99,7 @@ class Answerer:
         messages: Messages,
         contact: str,
         author: Author | None = None,
+        contacts: Mapping[str, Contact] | None = None,
     ):
         """Answer with a retriever.
 
@@ -108,12 +110,14 @@ class Answerer:
             messages: What the helpdesk itself says.
             contact: Whom to write to where an answer ends.
             author: A language model that says it in its own words; None: the sources say it.
+            contacts: Whom to write to about a country, by its code; None: nobody is known.
         """
         self._retriever = retriever
         self._asks = asks
         self._checks = checks
         self._messages = messages
         self._contact = contact
+        self._contacts = contacts or {}
         self._author = author
         self._composer = Composer(retriever.generation, contact)
         self._lists = Lists(retriever.generation)
@@ -170,7 +174,7 @@ class Answerer:
         earlier = [turn.text for turn in question.history if turn.role == "user"]
         language = question.language or detect_language(question.text, earlier)
         spoken = language if language in self._messages.languages() else FALLBACK
-        return Voice(self._messages, spoken, self._contact)
+        return Voice(self._messages, spoken, self._contact, self._contacts)
 
     def _reply(self, case: _Case, refusal: Refusal | None) -> _Reply:
         """Answer with what was found, or say why not.

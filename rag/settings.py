@@ -83,6 +83,11 @@ class AnswerSettings(_Section):
     contact: str = Field(
         "framework@elixir-europe.org", description="whom to write to where the answer ends"
     )
+    contacts_file: Path | None = Field(
+        None,
+        description="your own contact points of countries, written as `corpus/contacts.yaml`;"
+        " its entries replace the shipped ones",
+    )
 
 
 class Settings(BaseSettings):

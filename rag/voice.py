@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rag.composer import Body
+from rag.contacts import Contact
 from rag.countries import country_name
 from rag.declining import Refusal
 from rag.messages import Messages, language_name
@@ -21,6 +22,8 @@ class Voice:
     """ISO 639-1."""
     contact: str
     """Whom to write to."""
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    """Whom to write to about a country, by its code."""
 
     def say(self, key: str, /, **values: str) -> str:
         """A text with its placeholders filled."""
@@ -40,7 +43,11 @@ class Voice:
         country = named[0] if len(named) == 1 else asked_from
         if not country:
             return self.person("answered_contact")
-        return self.person("article_country_contact", country=country_name(country, self.language))
+        name, known = country_name(country, self.language), self.contacts.get(country)
+        if not (known and known.address and known.name):
+            return self.person("article_country_contact", country=name)
+        there = replace(self, contact=known.address)
+        return there.person("article_country_address", country=name, name=known.name)
 
     def refusal(self, refusal: Refusal) -> str:
         """Why a question is not answered."""

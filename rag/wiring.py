@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.answerer import Answerer, Checks
 from rag.asking import AskReader
+from rag.contacts import load_contacts
 from rag.countries import countries_in
 from rag.declining import load_declining
 from rag.doubt import Doubter, load_learned
@@ -109,6 +110,7 @@ def build_answerer(
         Messages.load(corpus / "messages"),
         contact=settings.answer.contact,
         author=author or build_author(settings, generation, embedder),
+        contacts=load_contacts(corpus, settings.answer.contacts_file),
     )
 
 
@@ -188,6 +190,7 @@ def check_corpus(settings: Settings) -> None:
     Messages.load(settings.corpus_dir / "messages")
     AskReader.load(settings.corpus_dir)
     Turns.load(settings.corpus_dir)
+    load_contacts(settings.corpus_dir, settings.answer.contacts_file)
     countries_in("")
 
 
