@@ -72,6 +72,7 @@ def main() -> int:
             log_level="warning",
             access_log=False,  # queries stand in addresses, and what a person typed is never logged
             server_header=False,
+            http="h11",  # the other one reads headers of any length
         )
     return 0
 

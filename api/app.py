@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -115,10 +116,16 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Answer once before the first visitor, as models and indexes load lazily; then serve."""
     answering: Answering = app.state.answering
+    services: Services = app.state.services
     # Where this fails `/readyz` tells why; the server lives and can be asked.
     with suppress(HelpdeskError):
         await answering.warm_up(Question("What is the Framework?"))
-    async with app.state.mcp.serving():
-        yield
-    services: Services = app.state.services
-    services.desk.close()
+    forgetting = asyncio.create_task(services.desk.forgetting())
+    try:
+        async with app.state.mcp.serving():
+            yield
+    finally:
+        forgetting.cancel()
+        with suppress(asyncio.CancelledError):
+            await forgetting
+        services.desk.close()

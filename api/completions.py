@@ -54,6 +54,9 @@ Content = Annotated[
     ),
 ]
 
+MAX_MESSAGES = 500
+"""Of one call; only the last turns count anyway."""
+
 
 class MessageIn(BaseModel):
     """A message of a conversation."""
@@ -78,7 +81,8 @@ class CompletionIn(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     model: str
-    messages: Annotated[list[MessageIn], Field(min_length=1)]
+    # Of a list without a limit every entry is checked, and each fault written out.
+    messages: Annotated[list[MessageIn], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     n: Annotated[int, Field(ge=1, le=1)] | None = 1

@@ -12,6 +12,10 @@ BODY_TIMEOUT_S = 15
 """How long the next piece of a body may take."""
 MAX_BODY = 2_000_000
 """Bytes; a full question with twenty full turns stays below it."""
+MAX_FORM = 64_000
+"""Bytes of a form: a full question, each letter of it as up to twelve. Empty fields cost time,
+and are not counted by what reads forms."""
+FORM = "/ask"
 
 
 class BodyLimit:
@@ -26,6 +30,7 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
+        most = MAX_FORM if scope["path"] == FORM else MAX_BODY
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -39,8 +44,8 @@ class BodyLimit:
             if message["type"] != "http.request":
                 return
             size += len(message.get("body", b""))
-            if size > MAX_BODY:
-                detail = f"the body is larger than {MAX_BODY} bytes"
+            if size > most:
+                detail = f"the body is larger than {most} bytes"
                 refusal = reply(scope["path"], 413, detail)
                 await refusal(scope, receive, send)
                 return

@@ -71,7 +71,8 @@ class Origins:
             self._guarded,
             allow_origins=allowed,
             allow_methods=("GET", "POST"),
-            allow_headers=("Content-Type", "Accept", "Last-Event-ID"),
+            # Clients of OpenAI's interface always send a key; we set no cookies that it could join.
+            allow_headers=("Content-Type", "Accept", "Last-Event-ID", "Authorization"),
             expose_headers=("Retry-After",),
             max_age=600,
         )

@@ -108,7 +108,7 @@ def collect(settings: Settings, questions: Sequence[Judged]) -> list[Case]:
         query = retriever.query(Question(judged.question, history=turns))
         found = retriever.find(query, _FOUND, Filters())
         asked = reader.asked(judged.question, query.language)
-        held = lists.candidates(query, asked, found.passages, Filters())
+        held = lists.candidates(found.query, asked, found.passages, Filters())
         first = max(held, key=lambda each: each.score, default=None)
         if first is not None and math.isinf(first.score):
             continue
@@ -116,7 +116,7 @@ def collect(settings: Settings, questions: Sequence[Judged]) -> list[Case]:
             Case(
                 group=" ".join(sorted(judged.items)) or judged.id,
                 is_list=judged.type == "list",
-                vector=np.asarray(query.vector, dtype=np.float64),
+                vector=np.asarray(found.query.vector, dtype=np.float64),
                 asked=asked,
                 score=first.score if first else None,
                 right=_right(judged, first.entries) if first else 0.0,
@@ -146,7 +146,9 @@ def learn(cases: Sequence[Case]) -> tuple[Numbers, Numbers]:
     for known, other in _folds(cases):
         sort = _logistic(vectors[known], is_list[known])
         told[other] = vectors[other] @ sort[:-1] + sort[-1]
-    held = [(case, lists) for case, lists in zip(cases, told, strict=True) if case.score]
+    held = [
+        (case, lists) for case, lists in zip(cases, told, strict=True) if case.score is not None
+    ]
     model = LogisticRegression(C=_WEIGHING, max_iter=_STEPS)
     model.fit([_looks(*each) for each in held], [case.right >= _RIGHT for case, _ in held])
     return _logistic(vectors, is_list), np.append(model.coef_[0], model.intercept_)
@@ -174,7 +176,7 @@ def _judge(cases: Sequence[Case]) -> None:
         sort, showing = learn([cases[number] for number in known])
         for number in other:
             case = cases[number]
-            if case.score:
+            if case.score is not None:
                 looks = np.array(_looks(case, float(case.vector @ sort[:-1] + sort[-1])))
                 chances[number] = 1 / (1 + np.exp(-(looks @ showing[:-1] + showing[-1])))
     asked = np.array([each.is_list for each in cases])

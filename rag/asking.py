@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args
 
+import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from rag.embedder import Vectors
 from rag.errors import BadSetting
 from rag.kept import read_kept
-from rag.learned import read_learned
+from rag.learned import Misfit, Numbers, read_learned
 
 AskType = Literal[
     "fact", "definition", "how_to", "list", "yes_no", "compare", "where", "contact"
@@ -111,7 +112,7 @@ class AskReader:
         Raises:
             BadSetting: A file is not as it should be; the message names it.
         """
-        lists = read_learned(corpus / LISTS, embedder, lambda held: held["sort"])
+        lists = read_learned(corpus / LISTS, embedder, _built)
         file = corpus / FILE
         if not file.is_file():
             return cls({}, lists)
@@ -167,6 +168,13 @@ class AskReader:
             }
             self._ready[spoken] = known
         return known
+
+
+def _built(held: Numbers) -> Vectors:
+    sort = held["sort"].astype(np.float32)
+    if sort.ndim != 1 or sort.size < 2:
+        raise Misfit(f"its shape is {sort.shape}")
+    return sort
 
 
 def _type(signs: Mapping[_Sign, Sequence[re.Pattern[str]]], clauses: Sequence[str]) -> AskType:

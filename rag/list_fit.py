@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 from rag.asking import Asked
@@ -67,12 +68,13 @@ class Wanted:
     query: Query
     asked: Asked
     filters: Filters
+    passages: Sequence[Passage]
+    """Those whose documents are looked through, best first."""
+    generation: Generation
     terms: Mapping[str, float]
     """Its known words that say what it is about, by rarity."""
     near: Mapping[str, float]
     """Chunk to how near it is, 1 for the nearest."""
-    cosines: Mapping[str, Sequence[tuple[str, float]]]
-    """The letters of each sentence of these chunks, and its cosine."""
 
     @classmethod
     def of(
@@ -91,14 +93,23 @@ class Wanted:
             query,
             asked,
             filters,
+            passages,
+            generation,
             terms={
                 term: weight * leg.weight(term)
                 for term, weight in spoken.items()
                 if term in leg.terms and term not in _SPOKEN
             },
             near={each.chunk.chunk_id: each.near / top for each in passages},
-            cosines={each.chunk.chunk_id: _cosines(each, query, generation) for each in passages},
         )
+
+    @cached_property
+    def cosines(self) -> Mapping[str, Sequence[tuple[str, float]]]:
+        """The letters of each sentence of the passages, and its cosine; read when asked for."""
+        return {
+            each.chunk.chunk_id: _cosines(each, self.query, self.generation)
+            for each in self.passages
+        }
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -150,21 +161,20 @@ def countries_of(entry: Entry) -> tuple[str, ...]:
 
 
 def signs(
-    found: Enumeration,
-    entries: Sequence[Entry],
-    wanted: Wanted,
-    generation: Generation,
-    card: IndexedDocument | None,
+    found: Enumeration, entries: Sequence[Entry], wanted: Wanted, card: IndexedDocument | None
 ) -> dict[str, float]:
-    """Everything that speaks for or against a list, each about 0..1, and the `cosine` as it is.
+    """Everything that speaks for or against a list, each about 0..1.
+
+    How near its `meaning` is takes longest to tell: until `compared` does, it is the most it
+    may be, and so is the `score`.
 
     Args:
         found: The list.
         entries: Those of its entries that fit.
         wanted: What is asked for.
-        generation: Where words are rare or common.
         card: Of the document that holds the list; None: it spans several.
     """
+    generation = wanted.generation
     weight = generation.words.weight
     own = set(words(" ".join((*(found.section[-1:] or (found.title,)), found.intro))))
     path = " ".join((found.title, *found.section, (card and card.topic) or ""))
@@ -183,8 +193,7 @@ def signs(
         (card is not None and card.country in wanted.query.countries)
         or all(each.country in wanted.query.countries for each in entries)
     )
-    named_countries = {country for each in entries for country in countries_of(each)}
-    several = wanted.countries and len(named_countries) > 1 and all(map(countries_of, entries))
+    several = wanted.countries and _of_several_countries(entries)
     asked = wanted.resources or of_country
     bare_page = not found.section and not wanted.labels and not several
     return {
@@ -192,7 +201,7 @@ def signs(
         "heading": named / heading if heading else 0.0,
         "near": near,
         "nearest": near**6,
-        "cosine": _nearest_sentence(found, wanted),
+        "meaning": 1.0,
         "country": float(of_country),
         "countries": float(several),
         "resources": float(found.kind == "resources" and asked),
@@ -207,6 +216,11 @@ def signs(
         "unlabelled": float(bool(wanted.labels) and not any(each.label for each in entries)),
         "broad": _breadth(found, card),
     }
+
+
+def _of_several_countries(entries: Sequence[Entry]) -> bool:
+    named = [countries_of(each) for each in entries]
+    return all(named) and len({country for each in named for country in each}) > 1
 
 
 def _breadth(found: Enumeration, card: IndexedDocument | None) -> float:
@@ -231,16 +245,20 @@ def _nearest_sentence(found: Enumeration, wanted: Wanted) -> float:
     )
 
 
-def relative(held: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+def compared(
+    held: Sequence[Mapping[str, float]], lists: Sequence[Enumeration], wanted: Wanted
+) -> list[dict[str, float]]:
     """The signs of all lists, with how near the meaning of each is to that of the nearest."""
-    nearest = max((each["cosine"] for each in held), default=0.0)
+    cosines = [_nearest_sentence(each, wanted) for each in lists]
+    nearest = max(cosines, default=0.0)
     return [
-        {**each, "meaning": max(1 - (nearest - each["cosine"]) / _SPREAD, 0.0)} for each in held
+        {**each, "meaning": max(1 - (nearest - cosine) / _SPREAD, 0.0)}
+        for each, cosine in zip(held, cosines, strict=True)
     ]
 
 
 def score(held: Mapping[str, float]) -> float:
-    """How well a list fits, from its signs, made `relative`."""
+    """How well a list fits, from its signs; at best, until they are `compared`."""
     return sum(weight * held[name] for name, weight in WEIGHTS.items())
 
 

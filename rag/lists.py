@@ -28,7 +28,7 @@ from rag.enumerations import (
     tables_in,
 )
 from rag.index import Generation
-from rag.list_fit import Wanted, chance, countries_of, relative, score, signs
+from rag.list_fit import Wanted, chance, compared, countries_of, score, signs
 from rag.members import members_in
 from rag.models import (
     LABELS,
@@ -105,9 +105,13 @@ class Lists:
             passages: What the search brought, best first.
             filters: What the answer is limited to.
         """
-        candidates = self.candidates(query, asked, passages, filters)
-        best = max(candidates, key=lambda each: each.score, default=None)
-        if best is None or chance(best.score, asked) < _CONVINCING:
+        wanted = self._wanted(query, asked, passages, filters)
+        possible = self._possible(wanted) if wanted else []
+        # Most could not pass even if no other were nearer in meaning, which takes longest to tell.
+        if wanted is None or not any(_convinces(each, asked) for each in possible):
+            return None
+        best = max(_compared(possible, wanted), key=lambda each: each.score)
+        if not _convinces(best, asked):
             return None
         return Listing(best.found.title, best.found.section, best.found.intro, best.entries)
 
@@ -115,40 +119,34 @@ class Lists:
         self, query: Query, asked: Asked, passages: Sequence[Passage], filters: Filters
     ) -> list[Candidate]:
         """Every list that may be meant, with its score."""
+        wanted = self._wanted(query, asked, passages, filters)
+        return _compared(self._possible(wanted), wanted) if wanted else []
+
+    def _wanted(
+        self, query: Query, asked: Asked, passages: Sequence[Passage], filters: Filters
+    ) -> Wanted | None:
         # What articles say is no list of a source.
         read = [each for each in passages[:_READ] if each.chunk.kind != "article"]
-        if not read:
-            return []
-        wanted = Wanted.of(query, asked, filters, read, self._generation)
+        return Wanted.of(query, asked, filters, read, self._generation) if read else None
+
+    def _possible(self, wanted: Wanted) -> list[Candidate]:
+        """Every list that may be meant, with the score that it has at best."""
         if wanted.everything:
             held = self._fitting(self._register(self._generation.resources), wanted)
             return [Candidate(found, entries, {}, math.inf) for found, entries in held]
-        candidates = [
-            Candidate(
-                found,
-                entries,
-                signs(
-                    found,
-                    entries,
-                    wanted,
-                    self._generation,
-                    self._documents.get(found.document_id),
-                ),
-            )
-            for enumeration in self._enumerations(wanted, read)
-            for found, entries in self._fitting(enumeration, wanted)
-        ]
-        told = relative([each.signs for each in candidates])
-        return [
-            replace(each, signs=own, score=score(own))
-            for each, own in zip(candidates, told, strict=True)
-        ]
+        candidates = []
+        for enumeration in self._enumerations(wanted):
+            card = self._documents.get(enumeration.document_id)
+            for found, entries in self._fitting(enumeration, wanted):
+                own = signs(found, entries, wanted, card)
+                candidates.append(Candidate(found, entries, own, score(own)))
+        return candidates
 
-    def _enumerations(self, wanted: Wanted, read: Sequence[Passage]) -> Iterator[Enumeration]:
-        documents = dict.fromkeys(each.chunk.document_id for each in read)
+    def _enumerations(self, wanted: Wanted) -> Iterator[Enumeration]:
+        documents = dict.fromkeys(each.chunk.document_id for each in wanted.passages)
         for document_id in documents:
             yield from self._of_document(document_id)
-        for passage in read[:_TOLD]:
+        for passage in wanted.passages[:_TOLD]:
             yield from members_in(passage.chunk)
         if wanted.countries:
             yield self._national
@@ -247,6 +245,23 @@ class Lists:
                     by_label.setdefault(mention.label, mention)
             entries += [resource_entry(resource, each) for each in by_label.values()]
         return Enumeration("resources", "", "", (), "", tuple(entries))
+
+
+def _convinces(candidate: Candidate, asked: Asked) -> bool:
+    return chance(candidate.score, asked) >= _CONVINCING
+
+
+def _compared(candidates: Sequence[Candidate], wanted: Wanted) -> list[Candidate]:
+    """Lists with their scores, now that the meaning of each is known."""
+    if wanted.everything:
+        return list(candidates)
+    known = compared(
+        [each.signs for each in candidates], [each.found for each in candidates], wanted
+    )
+    return [
+        replace(each, signs=own, score=score(own))
+        for each, own in zip(candidates, known, strict=True)
+    ]
 
 
 def say(listing: Listing, notes: Footnotes) -> tuple[tuple[Statement, ...], tuple[Item, ...]]:

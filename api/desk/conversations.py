@@ -17,7 +17,6 @@ from api.desk.database import Database, DeskUnavailable
 from api.desk.tables import ANSWERS, FEEDBACK
 from rag.models import Answer, Citation
 
-_FORGET_EVERY_S = 3600
 _PAUSE_S = 5
 """After an answer could not be remembered, how long no other waits for that."""
 _LOG = logging.getLogger(__name__)
@@ -30,7 +29,6 @@ class Conversations:
         """Keep for a number of days."""
         self._database = database
         self._kept = timedelta(days=days)
-        self._forgot_at = float("-inf")
         self._resumes_at = float("-inf")
 
     def remember(self, answer: Answer, country: str | None, generation: str) -> None:
@@ -61,7 +59,6 @@ class Conversations:
             # One that a power failure takes is no loss; that nobody waits for the disk is a gain.
             with self._database.writing(durable=False) as connection:
                 connection.execute(insert(ANSWERS).values(row))
-            self._forget_now_and_then()
         except DeskUnavailable:
             self._resumes_at = time.monotonic() + _PAUSE_S
             _LOG.warning("answers are not remembered for %d s: the desk is unavailable", _PAUSE_S)
@@ -102,12 +99,6 @@ class Conversations:
         past = datetime.now(UTC) - self._kept
         with self._database.writing() as connection:
             connection.execute(delete(ANSWERS).where(ANSWERS.c.created_at < past))
-
-    def _forget_now_and_then(self) -> None:
-        # Two threads may both do it, which does no harm.
-        if time.monotonic() - self._forgot_at >= _FORGET_EVERY_S:
-            self._forgot_at = time.monotonic()
-            self.forget()
 
 
 def _cited(citation: Citation) -> dict[str, Any]:

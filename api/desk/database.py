@@ -73,7 +73,7 @@ class Database:
                 self._own.touch(mode=0o600)
             with (
                 FileLock(self._data_dir / "desk.lock", timeout=_MIGRATE_S),
-                self.writing() as connection,
+                self._altering() as connection,
             ):
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -113,6 +113,19 @@ class Database:
     def close(self) -> None:
         """Close the connections that are idle."""
         self._engine.dispose()
+
+    @contextmanager
+    def _altering(self) -> Iterator[Connection]:
+        """Open a transaction that may replace tables by changed copies of themselves.
+
+        Dropping a table that others refer to would delete their rows with it, so SQLite
+        looks at what refers to what only when all is done.
+        """
+        with self._transaction(sync="FULL", foreign_keys="OFF") as connection:
+            yield connection
+            sqlite = connection.dialect.name == "sqlite"
+            if sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise DeskUnavailable("the desk's tables cannot be changed: rows would be lost")
 
     @contextmanager
     def _transaction(self, **options: str) -> Iterator[Connection]:
@@ -158,11 +171,13 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
     """Have sqlite3 leave transactions to us: by itself it begins none before tables change."""
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _begin(connection: Connection) -> None:
-    sync = connection.get_execution_options().get("sync")
+    options = connection.get_execution_options()
+    # Before each, as it cannot be changed inside, and another may have used the connection.
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {options.get('foreign_keys', 'ON')}")
+    sync = options.get("sync")
     if sync is None:
         connection.exec_driver_sql("BEGIN")
         return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
@@ -14,6 +16,10 @@ from api.desk.tickets import Tickets
 
 _AT_ONCE = 8
 """Threads that read and write; where the database hangs, nothing else waits for it."""
+
+FORGET_EVERY_S = 3600
+"""How often what has expired is deleted."""
+_LOG = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
@@ -35,6 +41,15 @@ class Desk:
             DeskUnavailable: The database cannot be reached.
         """
         return await to_thread.run_sync(work, limiter=self._limiter)
+
+    async def forgetting(self) -> NoReturn:
+        """Delete what has expired every hour, asked or not, until cancelled."""
+        while True:
+            await asyncio.sleep(FORGET_EVERY_S)
+            try:
+                await self.beside(self.conversations.forget)
+            except Exception as error:  # noqa: BLE001 - it is tried again in an hour
+                _LOG.warning("what has expired is still there: %s", type(error).__name__)
 
     def close(self) -> None:
         """Let the database go."""

@@ -11,12 +11,15 @@ from datetime import date
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal
+from babel.units import format_unit
 
 from rag.countries import COUNTRIES, country_name
 from rag.messages import FALLBACK, Messages
 
 _LOCALES = {"en": "en_GB", "pt": "pt_PT"}
 """Where Europe writes otherwise than most who speak the language."""
+_READ = 1000
+"""Characters of `Accept-Language` that are looked at."""
 _SAME = {"nb": "no", "nn": "no"}
 _RANGE = re.compile(r"([a-z]{1,8})(?:-[a-z0-9-]*)?(?:\s*;\s*q=([01](?:\.\d{0,3})?))?", re.I | re.A)
 
@@ -48,6 +51,10 @@ class PageTexts:
     def number(self, count: int) -> str:
         """Write a count."""
         return str(format_decimal(count, locale=self._locale))
+
+    def seconds(self, count: int) -> str:
+        """Write a time in seconds, such as `30 secs`."""
+        return str(format_unit(count, "duration-second", length="short", locale=self._locale))
 
     def country(self, code: str) -> str:
         """Return the name of a country."""
@@ -85,7 +92,8 @@ def chosen_language(named: str | None, accept: str, spoken: Collection[str]) -> 
         What was chosen, else the most wanted of the header, else English.
     """
     wanted = [named] if named else []
-    ranges = [found for each in accept.split(",") if (found := _RANGE.fullmatch(each.strip()))]
+    told = accept[:_READ].split(",")
+    ranges = [found for each in told if (found := _RANGE.fullmatch(each.strip()))]
     # Sorting keeps the order of equals, which is that of preference.
     ranges.sort(key=lambda found: -float(found[2] or 1))
     wanted += [found[1] for found in ranges if float(found[2] or 1) > 0]

@@ -15,6 +15,7 @@ from api.errors import explained
 from api.page.page import Page
 from api.page.texts import PageTexts
 from api.page.views import AnswerView
+from api.rate_limit import RateLimit
 from api.requests import MAX_QUESTION, QuestionIn
 from api.routes.tickets import followed
 from rag.answerer import Answerer
@@ -97,13 +98,16 @@ async def ask(request: Request) -> HTMLResponse:
         question = asked.checked()
     except ValidationError:
         return await show(answerer, wrong=_wrong(asked, texts), status=422)
+    limit: RateLimit = request.app.state.rate_limit
+    if wait_s := limit.call(request.scope):
+        later = texts.as_chat("rate_limited", seconds=str(wait_s), wait=texts.seconds(wait_s))
+        headers = {**_PRIVATE, "Retry-After": str(wait_s)}
+        return await show(answerer, wrong=later, status=429, headers=headers)
     try:
         answer = await answering.answer(answerer, question.to_question(()))
     except Exception as error:  # noqa: BLE001 - a door: a reader of pages is told by a page
         status, _ = explained(error, request.url.path)
-        site: Page = request.app.state.services.page
-        failed = texts.as_chat("failed", email=site.contact)
-        return await show(answerer, wrong=failed, status=status)
+        return await show(answerer, wrong=_failed(request, texts), status=status)
     view = partial(AnswerView.of, asked.question, answer, answerer.generation)
     return await show(
         answerer, asked=Asked(country=asked.country), view=await to_thread.run_sync(view)
@@ -121,20 +125,31 @@ async def ticket(
     ticket_id: str, request: Request, token: str = "", language: str | None = None
 ) -> HTMLResponse:
     """What has become of a request, for the person who made it."""
-    found = await followed(request, ticket_id, token)
-    texts = _texts(request, language or (found.language if found else None))
     site: Page = request.app.state.services.page
-    return HTMLResponse(
-        site.render("ticket.html", texts, root="../", ticket=found),
-        status_code=200 if found else 404,
-        # The address holds the token: it goes nowhere.
-        headers={**_PRIVATE, "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"},
-    )
+    try:
+        found = await followed(request, ticket_id, token)
+    except HelpdeskError as error:
+        status, _ = explained(error, request.url.path)
+        texts = _texts(request, language)
+        html = site.render("failed.html", texts, root="../", wrong=_failed(request, texts))
+    else:
+        status = 200 if found else 404
+        texts = _texts(request, language or (found.language if found else None))
+        html = site.render("ticket.html", texts, root="../", ticket=found)
+    # The address holds the token: it goes nowhere.
+    headers = {**_PRIVATE, "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
+    return HTMLResponse(html, status_code=status, headers=headers)
 
 
 def _texts(request: Request, named: str | None) -> PageTexts:
     site: Page = request.app.state.services.page
     return site.texts(named, request.headers.get("accept-language", ""))
+
+
+def _failed(request: Request, texts: PageTexts) -> str:
+    """Say that it is not the reader who did something wrong."""
+    site: Page = request.app.state.services.page
+    return texts.as_chat("failed", email=site.contact)
 
 
 def _wrong(asked: Asked, texts: PageTexts) -> str:

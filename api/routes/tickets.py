@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from api.auth import staff_only
 from api.desk.desk import Desk
 from api.desk.models import Ticket
-from api.rate_limit import RateLimit
+from api.rate_limit import RateLimit, refusal
 from api.requests import TicketIn, TicketsIn
 from api.schemas import OpenedTicketOut, ProblemOut, StaffTicketOut, TicketOut, TicketsOut
 
@@ -38,8 +38,8 @@ async def open_ticket(asked: TicketIn, request: Request) -> Response:
     """
     limit: RateLimit = request.app.state.rate_limit
     # Counted here, as what was mistyped should not count.
-    if refusal := limit.ticket(request.scope):
-        return refusal
+    if wait_s := limit.ticket(request.scope):
+        return refusal(request.url.path, wait_s)
     desk: Desk = request.app.state.services.desk
     ticket, token = await desk.beside(partial(desk.tickets.open, asked.to_ticket()))
     address = request.app.state.public_url or str(request.base_url).rstrip("/")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,26 +27,42 @@ _KEEP = {"Cache-Control": "no-cache"}
 and no page runs half of the old modules with half of the new."""
 
 
+@dataclass(frozen=True)
+class Script:
+    """A script as it is sent."""
+
+    text: str
+    tag: str
+    """Its entity tag."""
+
+    @classmethod
+    def of(cls, text: str) -> Script:
+        """Tag a script by what it holds."""
+        return cls(text, f'"{sha256(text.encode()).hexdigest()[:20]}"')
+
+
 class WidgetTexts:
-    """What the widget says, as the scripts that carry it."""
+    """What the widget says, as the scripts that carry it; they are made once."""
 
     def __init__(self, messages: Messages, contact: str):
         """Carry messages; `contact` is the mail address for when the helpdesk is out of reach."""
         self._messages = messages
         self._contact = contact
+        self.loader = Script.of(self._loader())
+        """The script that a page names, with the few texts that it says itself."""
+        self.modules: Mapping[str, Script] = {
+            language: Script.of(self._module(language)) for language in messages.languages()
+        }
+        """The texts of each language as a module."""
 
-    def module(self, language: str) -> str | None:
-        """The texts of a language as a module; None where there are none."""
-        if language not in self._messages.languages():
-            return None
+    def _module(self, language: str) -> str:
         texts = {key: self._said(language, key) for key in self._messages.texts[FALLBACK]}
         return (
             f"export const contact = {json.dumps(self._contact)};\n"
             f"export const texts = {json.dumps(texts, ensure_ascii=False)};\n"
         )
 
-    def loader(self) -> str:
-        """The script that a page names, with the few texts that it says itself."""
+    def _loader(self) -> str:
         texts = {
             language: {
                 key: self._said(language, key).replace("{email}", self._contact)
@@ -80,22 +98,23 @@ class Modules(StaticFiles):
 async def loader(request: Request) -> Response:
     """The one script that a page names."""
     texts: WidgetTexts = request.app.state.services.widget_texts
-    return _script(request, texts.loader())
+    return _sent(request, texts.loader)
 
 
 @router.api_route("/widget/texts/{language}.js", methods=["GET", "HEAD"])
 async def module(language: str, request: Request) -> Response:
     """The texts of a language."""
     texts: WidgetTexts = request.app.state.services.widget_texts
-    found = texts.module(language)
+    found = texts.modules.get(language)
     if found is None:
         raise HTTPException(404, "the widget does not speak this language")
-    return _script(request, found)
+    return _sent(request, found)
 
 
-def _script(request: Request, text: str) -> Response:
-    tag = f'"{sha256(text.encode()).hexdigest()[:20]}"'
-    headers = {**_KEEP, "ETag": tag}
-    if request.headers.get("if-none-match") == tag:
+def _sent(request: Request, script: Script) -> Response:
+    headers = {**_KEEP, "ETag": script.tag}
+    # A proxy that compresses marks tags as weak, and a browser may name several.
+    known = request.headers.get("if-none-match", "").split(",")
+    if any(each.strip().removeprefix("W/") in (script.tag, "*") for each in known):
         return Response(status_code=304, headers=headers)
-    return Response(text, media_type=_SCRIPT, headers=headers)
+    return Response(script.text, media_type=_SCRIPT, headers=headers)

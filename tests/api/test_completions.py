@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openai import OpenAI
 from test_stream import scripted_app
 
-from api.completions import CompletionIn
+from api.completions import MAX_MESSAGES, CompletionIn
 from api.limits import MAX_BODY
 from rag.index import Store
 from rag.models import Answer, Brought, Delta, Question
@@ -215,6 +215,13 @@ def test_a_call_that_cannot_be_served_is_told_in_their_form(
     assert set(error) == {"message", "type", "param", "code"}
     assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
     assert error["message"]
+
+
+def test_a_call_of_too_many_messages_is_told_of_in_one_fault(client: TestClient) -> None:
+    call = {"model": "helpdesk", "messages": [1] * (MAX_MESSAGES + 1)}
+    response = client.post(PATH, json=call)
+    assert response.status_code == 400
+    assert str(MAX_MESSAGES) in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 import shelf
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from conftest import app_over
+from fastapi.testclient import TestClient
 from served import start
 from sqlalchemy import create_engine
 
@@ -23,6 +26,7 @@ from api.desk.desk import Desk, open_desk
 from api.desk.models import NewTicket
 from api.desk.tables import METADATA
 from rag.errors import BadSetting
+from rag.index import Store
 from rag.models import Answer
 
 ASKED = NewTicket("Who decides?", (), None, None, "a@b.example", None, None)
@@ -114,6 +118,68 @@ def test_a_migration_that_is_cut_short_leaves_nothing_and_is_done_anew(
     assert _read(tmp_path / DESK, "SELECT * FROM answers") == []
 
 
+_REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+
+def upgrade():
+    {change}
+"""
+_COPIES = """with op.batch_alter_table("answers") as batch:
+        batch.alter_column("model", type_=sa.String(200))"""
+_LOSES = 'op.execute("DELETE FROM answers")'
+
+
+@pytest.fixture
+def revised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Adds a revision that makes a change."""
+
+    def revise(change: str) -> None:
+        copied = shutil.copytree(
+            shelf.ROOT / "api" / "desk" / "migrations", tmp_path / "migrations"
+        )
+        (copied / "versions" / "0002.py").write_text(_REVISION.format(change=change))
+        monkeypatch.setattr("api.desk.database._MIGRATIONS", copied)
+
+    return revise
+
+
+def _rated(desk: Desk) -> None:
+    answer = Answer(id="answer", status="answered", language="en", text="…")
+    desk.conversations.remember(answer, None, "generation")
+    assert desk.conversations.rate(answer.id, True, None)
+
+
+def test_a_table_that_is_copied_to_be_changed_takes_no_feedback_with_it(
+    desk: Desk, tmp_path: Path, revised: Callable[[str], None]
+) -> None:
+    _rated(desk)
+    desk.close()
+    revised(_COPIES)
+    again = open_desk("", tmp_path, 30)
+    assert _read(tmp_path / DESK, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert _read(tmp_path / DESK, "SELECT answer_id FROM feedback") == [("answer",)]
+    # On the connection that altered the tables, too, foreign keys are minded from then on.
+    with again._database.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM answers")
+    assert _read(tmp_path / DESK, "SELECT * FROM feedback") == []
+    again.close()
+
+
+def test_a_migration_that_leaves_rows_without_what_they_refer_to_is_not_kept(
+    desk: Desk, tmp_path: Path, revised: Callable[[str], None]
+) -> None:
+    _rated(desk)
+    revised(_LOSES)
+    with pytest.raises(DeskUnavailable, match="rows would be lost"):
+        open_desk("", tmp_path, 30)
+    assert _read(tmp_path / DESK, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert _read(tmp_path / DESK, "SELECT answer_id FROM answers") == [("answer",)]
+    assert _read(tmp_path / DESK, "SELECT answer_id FROM feedback") == [("answer",)]
+
+
 def test_many_at_once_are_all_noted(desk: Desk, tmp_path: Path) -> None:
     def work(number: int) -> bool:
         answer = Answer(id=f"answer-{number}", status="answered", language="en", text="…")
@@ -128,6 +194,35 @@ def test_many_at_once_are_all_noted(desk: Desk, tmp_path: Path) -> None:
         assert all(pool.map(work, range(1, 100)))
     for table, count in (("answers", 100), ("feedback", 100), ("tickets", 100)):
         assert _read(tmp_path / DESK, f"SELECT count(*) FROM {table}") == [(count,)]  # noqa: S608
+
+
+def test_what_has_expired_is_deleted_though_nobody_asks_and_it_failed_before(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("api.desk.desk.FORGET_EVERY_S", 0.05)
+    app = app_over(store, data_dir=tmp_path)
+    desk: Desk = app.state.services.desk
+    forget, tried = desk.conversations.forget, []
+
+    def fails_at_first() -> None:
+        tried.append("once")
+        if len(tried) == 1:
+            raise DeskUnavailable("not now")
+        forget()
+
+    monkeypatch.setattr(desk.conversations, "forget", fails_at_first)
+    with TestClient(app):
+        _rated(desk)
+        with closing(sqlite3.connect(tmp_path / DESK)) as write, write:
+            write.execute("UPDATE answers SET created_at = '2020-01-01 00:00:00.000000'")
+        until = time.monotonic() + 10
+        while _read(tmp_path / DESK, "SELECT 1 FROM answers") and time.monotonic() < until:
+            time.sleep(0.02)
+        assert _read(tmp_path / DESK, "SELECT 1 FROM feedback") == []
+    assert "DeskUnavailable" in caplog.text
+    ended = len(tried)
+    time.sleep(0.2)
+    assert len(tried) == ended, "the server has gone, and its task with it"
 
 
 def test_a_database_in_another_place_is_used(tmp_path: Path) -> None:

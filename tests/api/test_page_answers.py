@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,12 +10,15 @@ from conftest import app_over
 from fastapi.testclient import TestClient
 from pages import ask, one, read
 
+from api.desk.database import DESK
+from api.limits import MAX_FORM
 from api.page.views import mail_address, source_rows, web_address
 from rag.answerer import Answerer
 from rag.index import Store
 from rag.models import IndexedDocument
 
 SHARE = "How can I share my data?"
+_SENT = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def test_a_question_is_answered_on_the_page(client: TestClient) -> None:
@@ -234,3 +239,25 @@ def test_a_link_that_leads_to_no_request_says_so_and_no_more(store: Store, tmp_p
         assert "no request under this link" in wrong.text
         assert "signs" not in wrong.text
         assert client.get("/tickets/NMG-NOBODY?token=x").text == wrong.text
+
+
+def test_while_the_desk_is_down_the_page_of_a_request_says_so(store: Store, tmp_path: Path) -> None:
+    with TestClient(app_over(store, data_dir=tmp_path)) as client:
+        link = _ticket(client)
+        with closing(sqlite3.connect(tmp_path / DESK)) as other, other:
+            other.execute("DROP TABLE tickets")
+        failed = client.get(f"{link}&language=pt")
+    assert failed.status_code == 503
+    assert failed.headers["content-type"] == "text/html; charset=utf-8"
+    assert failed.headers["referrer-policy"] == "no-referrer"
+    assert failed.headers["cache-control"] == "no-store"
+    page = read(failed.text)
+    assert one(page, "html")["lang"] == "pt"
+    assert shelf.CONTACT in one(page, "[role=alert]").get_text()
+    assert one(page, "main > p > a[href^='../']")
+    assert "token" not in failed.text
+
+
+def test_a_form_larger_than_any_question_is_not_read(client: TestClient) -> None:
+    response = client.post("/ask", content=b"&" * (MAX_FORM + 1), headers=_SENT)
+    assert response.status_code == 413

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-import json
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import app_over
 from fastapi.testclient import TestClient
+from pages import one, read
 from problems import problem_of
 
 from api import rate_limit
@@ -49,6 +52,10 @@ def _call(client: TestClient, path: str = "/v1/answers", **more: Any) -> Any:
 
 def _scope(host: str | None, path: str = "/v1/answers") -> dict[str, Any]:
     return {"type": "http", "path": path, "client": (host, 1) if host is not None else None}
+
+
+def _address(number: int) -> dict[str, Any]:
+    return _scope(f"10.0.{number // 256}.{number % 256}")
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(limited: TestClient, clock: Clock) -> None:
@@ -162,14 +169,71 @@ def test_a_flood_of_clients_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 50)
     limit = RateLimit(per_minute=1, tickets_per_hour=1)
     for number in range(1000):
-        assert limit.call(_scope(f"10.0.{number // 256}.{number % 256}")) is None
-        assert limit.ticket(_scope(f"10.0.{number // 256}.{number % 256}")) is None
-    assert len(limit._storage.events) <= 51
+        assert limit.call(_address(number)) is None
+        assert limit.ticket(_address(number)) is None
+    for window in (limit._calls, limit._tickets):
+        assert window
+        assert len(window._storage.events) <= 50
 
 
-def test_a_refusal_is_json_that_names_no_client() -> None:
+def test_a_flood_of_calls_makes_no_ticket_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 50)
+    limit = RateLimit(per_minute=1, tickets_per_hour=1)
+    assert limit.ticket(_scope("192.0.2.1")) is None
+    for number in range(200):
+        limit.call(_address(number))
+    assert limit.ticket(_scope("192.0.2.1")) is not None
+
+
+def test_who_has_gone_makes_room_before_anybody_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 50)
     limit = RateLimit(per_minute=1, tickets_per_hour=0)
+    for number in range(49):
+        limit.call(_address(number))
+    clock.now += 50
     limit.call(_scope("192.0.2.1"))
-    refusal = limit.call(_scope("192.0.2.1"))
-    assert refusal is not None
-    assert "192" not in json.loads(bytes(refusal.body))["detail"]
+    clock.now += 20
+    for number in range(100, 149):
+        limit.call(_address(number))
+    assert limit.call(_scope("192.0.2.1")) == 40
+
+
+def test_the_threads_of_the_library_are_not_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 20)
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        limit = RateLimit(per_minute=1, tickets_per_hour=0)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end and not failed:
+            for number in range(300):
+                limit.call(_address(number))
+    finally:
+        sys.setswitchinterval(often)
+    assert failed == []
+
+
+def test_a_refusal_names_no_client(limited: TestClient) -> None:
+    for _ in range(4):
+        refused = _call(limited)
+    assert "testclient" not in problem_of(refused, 429)["detail"]
+
+
+def test_a_reader_of_the_page_is_told_by_a_page_when_to_come_back(limited: TestClient) -> None:
+    for wrong in ("", " ", "x" * 5000, ""):
+        assert limited.post("/ask", data={"question": wrong}).status_code == 422, "not counted"
+    asked = {"question": "Who decides?", "language": "en"}
+    for _ in range(3):
+        assert limited.post("/ask", data=asked).status_code == 200
+    refused = limited.post("/ask", data=asked)
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "60"
+    assert refused.headers["cache-control"] == "no-store"
+    shown = read(refused.text)
+    assert "60 s" in one(shown, "#wrong").get_text()
+    assert one(shown, "#question").get_text().strip() == "Who decides?"
+    assert _call(limited).status_code == 429, "it is one limit for all questions"

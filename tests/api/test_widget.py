@@ -5,6 +5,7 @@ import json
 import re
 import string
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import shelf
@@ -65,6 +66,26 @@ def test_a_script_that_has_not_changed_is_not_sent_again(client: TestClient, pat
     assert again.headers["access-control-allow-origin"] == "*"
     assert again.headers["cache-control"] == "no-cache"
     assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+@pytest.mark.parametrize("named", ["W/{}", '"another", {}', 'W/"another",W/{}', "{} , W/{}"])
+def test_a_tag_is_known_again_after_a_proxy_or_among_others(
+    client: TestClient, path: str, named: str
+) -> None:
+    known = client.get(path).headers["etag"]
+    asked = {"If-None-Match": named.format(known, known)}
+    again = client.get(path, headers=asked)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == known
+
+
+def test_scripts_are_made_once_and_read_no_file_while_anybody_waits(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = client.get("/widget.js")
+    monkeypatch.setattr("api.routes.widget.MODULES", tmp_path / "nowhere")
+    assert client.get("/widget.js").content == before.content
 
 
 @pytest.mark.parametrize("path", ["/widget.js", "/widget/helpdesk-chat.js", "/widget/texts/el.js"])

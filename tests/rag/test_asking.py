@@ -133,3 +133,13 @@ def test_what_was_learned_for_another_embedder_is_left_aside(tmp_path: Path) -> 
     vector = np.ones(2, dtype=np.float32)
     assert AskReader.load(tmp_path, "one").asked("zinc", "en", vector).lists == 3.0
     assert AskReader.load(tmp_path, "other").asked("zinc", "en", vector).lists == 0.0
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 1)])
+@pytest.mark.parametrize("embedder", ["one", "other"])
+def test_what_was_learned_in_another_shape_is_told_before_anybody_asks(
+    tmp_path: Path, shape: tuple[int, ...], embedder: str
+) -> None:
+    np.savez(tmp_path / LISTS, sort=np.ones(shape), embedder=np.array("one"))
+    with pytest.raises(BadSetting, match=r"asking_lists\.npz: its shape is"):
+        AskReader.load(tmp_path, embedder)

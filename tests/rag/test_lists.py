@@ -9,11 +9,13 @@ from fakes import HashingEmbedder, chunk, retriever_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.asking import Asked
+from rag.asking import Asked, AskType
 from rag.bullets import lists_in
 from rag.citations import Footnotes
+from rag.embedder import Vectors
 from rag.enumerations import headings_in, tables_in
 from rag.index import Generation
+from rag.list_fit import chance
 from rag.lists import Listing, Lists, say
 from rag.members import members_in
 from rag.models import DataItem, Filters, Mention, Part, Question, Resource
@@ -151,6 +153,44 @@ def test_countries_are_those_whose_pages_hold_something(harbour: Generation) -> 
 @pytest.mark.parametrize("question", ["How deep is the sea?", "zinc", "list the winners of 1987"])
 def test_no_list_is_better_than_a_wrong_one(harbour: Generation, question: str) -> None:
     assert _asked(harbour, question) is None
+
+
+def test_sentences_are_not_compared_for_a_list_that_cannot_be_meant_anyway(
+    harbour: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retriever = retriever_of(harbour, HashingEmbedder())
+    query = retriever.query(Question("What does a pilot carry on board?", "en"))
+    passages = retriever.passages(query, 10)
+    read: list[int] = []
+    compare = Generation.sentence_cosines
+
+    def noted(generation: Generation, number: int, vector: Vectors) -> Vectors:
+        read.append(number)
+        return compare(generation, number, vector)
+
+    monkeypatch.setattr(Generation, "sentence_cosines", noted)
+    lists = Lists(harbour)
+    assert lists.find(query, Asked("fact", lists=-9.0), passages, Filters()) is None
+    assert read == []
+    assert lists.find(query, LISTED, passages, Filters()) is not None
+    assert read != []
+
+
+@pytest.mark.parametrize("lists", [-3.0, -1.0, 0.0, 1.0])
+@pytest.mark.parametrize("kind", ["fact", "list"])
+def test_what_is_left_out_for_speed_was_no_list_before(
+    harbour: Generation, kind: AskType, lists: float
+) -> None:
+    asked = Asked(kind, lists=lists)
+    retriever = retriever_of(harbour, HashingEmbedder())
+    for question in ("What does a pilot carry on board?", "mandatory items of the vessel class",
+                     "Which harbour charts are required?", "How deep is the sea?"):  # fmt: skip
+        query = retriever.query(Question(question, "en"))
+        passages = retriever.passages(query, 10)
+        held = Lists(harbour).candidates(query, asked, passages, Filters())
+        best = max((each.score for each in held), default=-9.0)
+        found = Lists(harbour).find(query, asked, passages, Filters())
+        assert (found is not None) is (chance(best, asked) >= 0.5)
 
 
 def test_each_entry_is_cited_at_its_very_place(harbour: Generation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -188,6 +189,65 @@ def test_a_script_named_twice_does_no_harm(visit: Visit) -> None:
     _by_hand(visit, _loader(visit) + _loader(visit) + _module(visit))
     expect(visit.chat.locator(".notice")).to_have_count(1)
     expect(visit.box).to_be_visible()
+
+
+def test_two_scripts_put_one_launcher(visit: Visit) -> None:
+    # Under a policy by which a page may put scripts itself, for the third of them.
+    visit.go_to(f"<!doctype html><title>A page</title>{_loader(visit)}{_loader(visit)}", {})
+    expect(visit.launcher).to_have_count(1)
+    visit.page.wait_for_load_state("networkidle")
+    expect(visit.launcher).to_have_count(1)
+    visit.open()
+    visit.page.evaluate(
+        """(src) => new Promise((done) => {
+          const script = document.createElement("script");
+          script.onload = done;
+          script.src = src;
+          document.head.append(script);
+        })""",
+        f"{visit.helpdesk}/widget.js",
+    )
+    expect(visit.launcher).to_have_count(1)
+    expect(visit.chat).to_have_count(1)
+
+
+def test_restart_before_it_is_on_the_page_does_no_harm(visit: Visit) -> None:
+    _by_hand(visit, _module(visit))
+    expect(visit.box).to_be_visible()
+    visit.page.evaluate("document.createElement('helpdesk-chat').restart()")
+    # At once after it was put there, too.
+    visit.page.evaluate(
+        """() => {
+          const chat = document.createElement("helpdesk-chat");
+          document.querySelector("helpdesk-chat").replaceWith(chat);
+          chat.restart();
+        }"""
+    )
+    expect(visit.box).to_be_focused()
+    visit.ask()
+
+
+def test_what_is_typed_into_the_form_inside_is_taken_over_with_the_focus(visit: Visit) -> None:
+    texts: list[Any] = []
+    visit.page.route("**/widget/texts/en.js", lambda route: texts.append(route))
+    visit.page.goto(visit.helpdesk, wait_until="commit")
+    typing = visit.chat.locator("> form textarea")
+    typing.fill("Half a quest")
+    typing.focus()
+    while not texts:
+        visit.page.wait_for_timeout(10)
+    texts[0].continue_()
+    expect(visit.box).to_be_focused()
+    expect(visit.box).to_have_value("Half a quest")
+    visit.page.keyboard.type("ion")
+    expect(visit.box).to_have_value("Half a question")
+
+
+def test_a_chat_takes_no_focus_that_was_elsewhere(visit: Visit) -> None:
+    _by_hand(visit, _module(visit))
+    expect(visit.box).to_be_visible()
+    expect(visit.box).to_have_value("")
+    expect(visit.box).not_to_be_focused()
 
 
 def test_the_element_can_be_moved_within_the_page(visit: Visit) -> None:

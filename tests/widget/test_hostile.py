@@ -153,3 +153,19 @@ def test_the_private_link_of_a_ticket_is_a_link_of_the_web_or_none(opened: Visit
     receipt = opened.chat.locator("div.hand-over")
     expect(receipt).to_contain_text("Its number is <b>1</b>.")
     expect(receipt.get_by_role("link")).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", ["currentScript", "baseURI", "documentElement"])
+def test_an_element_of_the_page_cannot_stand_in_for_the_document(visit: Visit, name: str) -> None:
+    # Markup that comments and wikis often let through.
+    foreign = f'<img name="{name}" src="http://127.0.0.1:9/evil/x" alt="">'
+    visit.go_to(
+        f'<!doctype html><html lang="en"><head><title>A page</title></head><body>{foreign}'
+        f'<script src="{visit.helpdesk}/widget.js"></script></body></html>',
+        {},  # a strict policy would forbid the element, and what it leads to
+    )
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url))
+    visit.open()
+    assert asked
+    assert all(each.startswith(f"{visit.helpdesk}/widget/") for each in asked)

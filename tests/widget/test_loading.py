@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import expect
-from visit import QUESTION, Visit, policy
+from visit import QUESTION, Visit, invented, policy
 
 KILOBYTE = 1024
 
@@ -18,6 +20,7 @@ _STORED = """async () => ({
   databases: (await indexedDB.databases()).length,
   caches: (await caches.keys()).length,
 })"""
+_KEEP = "(kept) => sessionStorage.setItem('helpdesk-chat', kept)"
 _NOTHING = {"local": [], "session": [], "cookies": "", "databases": 0, "caches": 0}
 
 
@@ -125,10 +128,27 @@ def test_the_conversation_is_kept_across_pages_where_the_site_says_so(visit: Vis
 def test_what_something_else_has_stored_under_its_name_is_passed_over(visit: Visit) -> None:
     visit.go(keep="")
     for kept in ('{"a": 1}', "[1]", '[{"question": "q"}]', "nonsense", "null", '[{"answer": {}}]'):
-        visit.page.evaluate("(kept) => sessionStorage.setItem('helpdesk-chat', kept)", kept)
+        visit.page.evaluate(_KEEP, kept)
         visit.page.reload()
         visit.open()
         expect(visit.turns).to_have_count(0)
+
+
+def test_a_kept_conversation_of_another_shape_is_forgotten(visit: Visit) -> None:
+    whole = [{"question": "q", "answer": invented()}]
+    other = [{"question": "q", "answer": invented(citations=[None], next_step={"text": None})}]
+    visit.go(keep="")
+    visit.page.evaluate(_KEEP, json.dumps(whole))
+    visit.page.reload()
+    visit.open()
+    expect(visit.turns).to_have_count(1)
+    visit.page.evaluate(_KEEP, json.dumps(whole + other))
+    visit.page.reload()
+    visit.open()
+    expect(visit.turns).to_have_count(0)
+    assert visit.page.evaluate(_STORED) == _NOTHING
+    visit.ask()
+    expect(visit.turns).to_have_count(1)
 
 
 def test_a_page_that_forbids_storage_has_the_chat_all_the_same(visit: Visit) -> None:
@@ -180,6 +200,58 @@ def test_the_launcher_tells_when_the_chat_cannot_be_loaded_and_can_be_pressed_ag
     trouble.click()
     expect(visit.box).to_be_focused()
     expect(visit.launcher).to_be_visible()
+
+
+def test_the_launcher_is_busy_while_the_chat_loads_and_then_leaves_the_focus_where_it_is(
+    visit: Visit,
+) -> None:
+    held: list[Any] = []
+    visit.page.route("**/widget/texts/*", lambda route: held.append(route))
+    visit.go("<input aria-label='Elsewhere'>")
+    visit.launcher.click()
+    expect(visit.launcher).to_have_attribute("aria-busy", "true")
+    while not held:
+        visit.page.wait_for_timeout(10)
+    elsewhere = visit.page.get_by_label("Elsewhere")
+    elsewhere.focus()
+    held[0].continue_()
+    expect(visit.frame).to_be_visible()
+    expect(visit.launcher).not_to_have_attribute("aria-busy", "true")
+    expect(elsewhere).to_be_focused()
+    visit.launcher.click()
+    visit.launcher.click()
+    expect(visit.box).to_be_focused()
+
+
+def test_an_element_placed_by_hand_that_cannot_be_loaded_is_no_error_of_the_page(
+    visit: Visit,
+) -> None:
+    visit.page.route(f"{visit.helpdesk}/widget/define.js", lambda route: route.abort())
+    visit.go("<helpdesk-chat><p>Write to us</p></helpdesk-chat>")
+    visit.page.wait_for_load_state("networkidle")
+    expect(visit.page.get_by_text("Write to us")).to_be_visible()
+    assert visit.complaints == []
+
+
+def test_where_the_chat_cannot_be_drawn_an_example_is_answered_by_a_page(visit: Visit) -> None:
+    visit.page.route("**/widget/texts/*", lambda route: route.abort())
+    visit.page.goto(visit.helpdesk)
+    visit.page.wait_for_load_state("networkidle")
+    visit.page.locator("#examples button").first.click()
+    expect(visit.page.locator("#answer")).to_be_visible()
+
+
+def test_the_way_to_the_chat_leads_there(visit: Visit) -> None:
+    visit.page.goto(visit.helpdesk)
+    expect(visit.box).to_be_visible()
+    visit.page.keyboard.press("Tab")
+    skip = visit.page.get_by_role("link", name="Skip to the chat")
+    expect(skip).to_be_focused()
+    skip.press("Enter")
+    expect(visit.page.locator("section:has(helpdesk-chat)")).to_be_focused()
+    visit.page.goto(f"{visit.helpdesk}/tickets/NMG-1")
+    expect(visit.page.get_by_role("heading", level=1)).to_be_visible()
+    expect(skip).to_have_count(0)
 
 
 def test_the_policy_of_these_tests_is_that_of_the_promise(helpdesk: str) -> None:

@@ -11,8 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from visit import Visit
 
-MAX_TURNS = 20
-MAX_CHARS = 4000
+from api.requests import MAX_QUESTION, MAX_TRANSCRIPT, MAX_TRANSCRIPT_TEXT, MAX_TURNS
 
 _READ = """async ([home, bodies]) => {
   const { serverSentEvents } = await import(`${home}/widget/answer-stream.js`);
@@ -37,6 +36,13 @@ _HISTORY = """async ([home, talks]) => {
     for (const [question, text] of exchanges) talk.add(question, { text });
     return talk.history;
   });
+}"""
+_TRANSCRIPT = """async ([home, exchanges, places]) => {
+  const { Conversation } = await import(`${home}/widget/conversation.js`);
+  const talk = new Conversation();
+  for (const [question, text] of exchanges) talk.add(question, { text });
+  const upTo = places.map((place) => talk.transcript(talk.exchanges[place].answer));
+  return [...upTo, talk.transcript()];
 }"""
 _ADDRESSES = """async ([home, addresses]) => {
   const { webAddress } = await import(`${home}/widget/dom.js`);
@@ -117,14 +123,26 @@ def test_the_history_keeps_to_what_the_api_takes(visit: Visit, home: str) -> Non
         [[f"question {number}", f"answer {number}"] for number in range(count)]
         for count in (0, 1, 9, 10, 11, 200)
     ]
-    long = [["🧬" * (MAX_CHARS + 1), "x" * 5 * MAX_CHARS], ["q", ""], ["q", "  "]]
+    long = [["🧬" * (MAX_QUESTION + 1), "x" * 5 * MAX_QUESTION], ["q", ""], ["q", "  "]]
     *short, cut = visit.page.evaluate(_HISTORY, [home, [*talks, long]])
     for talk, history in zip(talks, short, strict=True):
         said = [text for exchange in talk for text in exchange]
         assert [each["text"] for each in history] == said[-MAX_TURNS:]
         assert [each["role"] for each in history] == ["user", "assistant"] * (len(history) // 2)
     # By character, not by half of one; an answer without text is left out.
-    assert [each["text"] for each in cut] == ["🧬" * MAX_CHARS, "x" * MAX_CHARS, "q", "q"]
+    assert [each["text"] for each in cut] == ["🧬" * MAX_QUESTION, "x" * MAX_QUESTION, "q", "q"]
+
+
+def test_the_transcript_keeps_to_what_the_api_takes(visit: Visit, home: str) -> None:
+    talk = [[f"question {number}", "🧬" * (MAX_TRANSCRIPT_TEXT + 1)] for number in range(101)]
+    *upto, whole = visit.page.evaluate(_TRANSCRIPT, [home, talk, [0, 7]])
+    assert [len(each) for each in upto] == [2, 16]
+    assert upto[1][-2:] == [
+        {"role": "user", "text": "question 7"},
+        {"role": "assistant", "text": "🧬" * MAX_TRANSCRIPT_TEXT},
+    ]
+    assert len(whole) == MAX_TRANSCRIPT
+    assert whole[0]["text"] == "question 1"
 
 
 def test_only_addresses_of_the_web_are_addresses(visit: Visit, home: str) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+import shelf
 from playwright.sync_api import Locator, expect
-from visit import QUESTION, STAFF_TOKEN, Visit
+from visit import QUESTION, STAFF_TOKEN, Visit, invented
 
 ANOTHER = "And who reads it?"
 
@@ -115,6 +116,7 @@ def test_a_request_becomes_a_ticket_with_the_conversation_and_a_private_link(
     assert [each["role"] for each in ticket["history"]] == ["user", "assistant"]
     assert ticket["history"][0]["text"] == QUESTION
     assert ticket["answer_id"]
+    assert ticket["language"] == "en"
     expect(receipt).to_contain_text(f"Its number is {ticket['id']}.")
     assert opened.heard() == [["helpdesk-ticket", {"id": ticket["id"]}]]
 
@@ -157,7 +159,7 @@ def test_what_hinders_a_request_is_said_and_what_was_typed_stays(
     email.fill("visitor@example.org")
     form.get_by_role("checkbox").check()
     for status, said in (
-        (429, "try again in 7 s"),
+        (429, "try again in 7 sec"),
         (422, "cannot be sent as it is"),
         (503, "Something went wrong at the helpdesk"),
     ):
@@ -167,6 +169,73 @@ def test_what_hinders_a_request_is_said_and_what_was_typed_stays(
         expect(form.get_by_role("alert")).to_contain_text(said)
         expect(email).to_have_value("visitor@example.org")
         expect(form.get_by_role("button", name="Send to a person")).to_be_enabled()
+
+
+_RECEIPT = '{"ticket": {"id": "T-1"}, "link": "https://desk.example/T-1"}'
+
+
+def _passed_on(visit: Visit) -> dict[str, Any]:
+    """Send the open form; returns what goes to the helpdesk."""
+    form = visit.chat.locator("form.hand-over")
+    form.get_by_label("Your e-mail address").fill("visitor@example.org")
+    form.get_by_role("checkbox").check()
+    sent = visit.reply("/v1/tickets", _RECEIPT)
+    form.get_by_role("button", name="Send to a person").click()
+    expect(visit.chat.locator("div.hand-over")).to_be_focused()
+    visit.page.keyboard.press("Escape")
+    visit.page.unroute_all()
+    passed_on: dict[str, Any] = sent[0]
+    return passed_on
+
+
+def _answer_with(visit: Visit, name: str, text: str, language: str = "en") -> None:
+    said = [{"text": text, "citations": [1], "language": language}]
+    visit.reply_with(invented(id=name, text=text, statements=said, language=language))
+    visit.ask(f"Question {name}")
+    visit.page.unroute_all()
+
+
+def test_a_request_carries_the_conversation_up_to_the_answer_that_was_not_enough(
+    opened: Visit,
+) -> None:
+    long = "Boats. " * 1000
+    _answer_with(opened, "first", long, "pt")
+    _answer_with(opened, "second", "Trains.")
+    opened.turns.first.get_by_role("button", name="Ask a person").click()
+    first = _passed_on(opened)
+    assert [each["text"] for each in first["history"]] == ["Question first", long]
+    assert (first["question"], first["answer_id"]) == ("Question first", "first")
+    assert first["language"] == "pt"
+
+    opened.chat.locator(".asking button.link").click()
+    last = _passed_on(opened)
+    assert [each["text"] for each in last["history"][2:]] == ["Question second", "Trains."]
+    assert (last["question"], last["answer_id"]) == ("Question second", "second")
+    assert last["language"] == "en"
+
+
+def test_a_question_without_an_answer_is_passed_on_without_one(opened: Visit) -> None:
+    opened.box.fill("At once")
+    opened.chat.locator(".asking button.link").click()
+    fresh = _passed_on(opened)
+    assert (fresh["answer_id"], fresh["history"], fresh["language"]) == (None, [], "en")
+
+    opened.box.fill("")
+    _answer_with(opened, "first", "Barcos.", "pt")
+    opened.box.fill("Another")
+    opened.chat.locator(".asking button.link").click()
+    typed = _passed_on(opened)
+    assert (typed["question"], typed["answer_id"]) == ("Another", None)
+    assert (len(typed["history"]), typed["language"]) == (2, "pt")
+
+    opened.reply("/v1/answers", "{}", status=503)
+    failed = opened.send("It fails")
+    opened.page.unroute_all()
+    _answer_with(opened, "second", "Trains.")
+    failed.get_by_role("button", name="Ask a person").click()
+    passed_on = _passed_on(opened)
+    assert (passed_on["question"], passed_on["answer_id"]) == ("It fails", None)
+    assert [each["text"] for each in passed_on["history"]] == ["Question first", "Barcos."]
 
 
 def test_whether_it_helped_is_told_with_a_comment(opened: Visit) -> None:
@@ -210,3 +279,73 @@ def test_an_answer_too_old_to_be_rated_says_so(opened: Visit) -> None:
     expect(opened.chat.locator("[aria-live=polite]")).to_have_text(
         "This answer is too old to be rated."
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (500, f"Please try again, or write to {shelf.CONTACT}."),
+        (429, "Please try again in 7 sec."),
+        (None, "You seem to be offline."),
+    ],
+)
+def test_a_rating_that_fails_says_why_and_can_be_sent_again(
+    opened: Visit, status: int | None, said: str
+) -> None:
+    opened.ask()
+    opened.button("No").click()
+    rating = opened.turns.last.locator(".rating")
+    comment = rating.get_by_role("textbox")
+    comment.fill("The date is missing.")
+    if status:
+        opened.reply("/v1/feedback", "{}", status=status, headers={"Retry-After": "7"})
+    opened.page.context.set_offline(status is None)
+    send = rating.get_by_role("button", name="Send")
+    send.click()
+    expect(rating).to_contain_text(said)
+    expect(opened.chat.locator("[aria-live=polite]")).to_contain_text(said)
+    expect(comment).to_have_value("The date is missing.")
+    expect(send).to_be_focused()
+    opened.page.unroute_all()
+    opened.page.context.set_offline(False)
+    with opened.page.expect_request("**/v1/feedback") as told:
+        send.click()
+    assert told.value.post_data_json["comment"] == "The date is missing."
+    expect(rating).to_have_text("Thank you.")
+
+
+def test_a_first_press_that_fails_can_be_pressed_again(opened: Visit) -> None:
+    opened.ask()
+    opened.reply("/v1/feedback", "{}", status=500)
+    opened.button("Yes").click()
+    expect(opened.turns.last.locator(".rating")).to_contain_text("Something went wrong")
+    expect(opened.button("Yes")).to_be_focused()
+    opened.page.unroute_all()
+    opened.button("Yes").click()
+    expect(opened.turns.last.locator("form.comment textarea")).to_be_focused()
+    expect(opened.turns.last.locator(".rating")).not_to_contain_text("Something went wrong")
+
+
+def test_two_quick_presses_send_one_rating(opened: Visit) -> None:
+    opened.ask()
+    opened.button("Yes").evaluate("(yes) => { yes.click(); yes.nextElementSibling.click(); }")
+    expect(opened.turns.last.locator("form.comment")).to_be_visible()
+    assert opened.asked_of_helpdesk() == ["/v1/answers", "/v1/feedback"]
+
+
+def test_a_helpdesk_that_never_replies_is_told_as_out_of_reach(opened: Visit) -> None:
+    opened.page.evaluate(
+        """() => {
+          const timeout = AbortSignal.timeout.bind(AbortSignal);
+          AbortSignal.timeout = (ms) => {
+            document.title = String(ms);
+            return timeout(100);
+          };
+        }"""
+    )
+    opened.page.route("**/v1/feedback", lambda route: None)
+    opened.ask()
+    assert opened.page.title() == "A page"  # an answer may take its time
+    opened.button("No").click()
+    expect(opened.turns.last.locator(".rating")).to_contain_text("cannot be reached just now")
+    assert opened.page.title() == "30000"

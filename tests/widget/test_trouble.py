@@ -71,12 +71,43 @@ def test_another_question_ends_the_one_before(visit: Visit, slow: SlowAnswer) ->
     expect(visit.chat.locator("[aria-live=polite]")).to_contain_text("Boats sail at noon.")
 
 
+def test_a_question_that_another_one_ended_says_nothing_over_it(
+    visit: Visit, slow: SlowAnswer
+) -> None:
+    turn = visit.send("First")
+    expect(turn.locator(".streamed")).to_have_text("Boats sail")
+    visit.host.answer = SlowAnswer(HEAD, TAIL)
+    visit.send("Second")
+    expect(turn).to_contain_text("Stopped.")
+    expect(visit.chat.locator("[aria-live=polite]")).to_have_text("Looking in the sources")
+
+
 def test_restart_ends_what_is_under_way(visit: Visit, slow: SlowAnswer) -> None:
     expect(visit.send().locator(".streamed")).to_have_text("Boats sail")
     visit.chat.get_by_role("button", name="Start again").click()
     expect(visit.turns).to_have_count(0)
     expect(visit.box).to_be_focused()
     assert slow.left.wait(5)
+    expect(visit.chat.locator("[aria-live=polite]")).to_have_text("")
+
+
+def test_a_restart_that_cannot_be_drawn_leaves_a_chat_to_ask_in(
+    visit: Visit, slow: SlowAnswer
+) -> None:
+    slow.go_on.set()
+    visit.ask()
+    # What has been loaded is not loaded again: a failure in the middle stands for it.
+    visit.chat.evaluate(
+        """(chat) => {
+          Object.defineProperty(navigator, "languages", { get() { throw new Error("none"); } });
+          chat.restart();
+        }"""
+    )
+    expect(visit.turns).to_have_count(0)
+    expect(visit.chat.locator(".notice")).to_be_visible()
+    expect(visit.box).to_be_focused()
+    visit.ask("Again")
+    expect(visit.turns).to_have_count(1)
 
 
 def test_a_change_of_language_keeps_a_question_that_is_under_way(
@@ -121,13 +152,37 @@ def test_a_server_that_is_down_is_told_with_whom_to_write_to(opened: Visit) -> N
 def test_who_asks_too_often_is_told_when_to_come_back(opened: Visit) -> None:
     opened.reply("/v1/answers", "{}", status=429, headers={"Retry-After": "2"})
     turn = opened.send()
-    expect(turn.locator(".failure")).to_contain_text("Please try again in 2 s.")
+    expect(turn.locator(".failure")).to_contain_text("too many requests in a short time")
+    expect(turn.locator(".failure")).to_contain_text("Please try again in 2 sec.")
     again = opened.button("Try again")
     expect(again).to_be_disabled()
     opened.page.unroute_all()
     expect(again).to_be_enabled(timeout=3000)
     again.click()
     expect(opened.turns.last.locator(".rating")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("language", "wait_s", "said"),
+    [
+        ("en", "119", "in 119 sec."),
+        ("en", "3540", "in 59 min."),
+        ("en", "3541", "in 60 min."),
+        ("de", "3540", "in 59 Min. erneut."),
+        ("da", "30", "om 30 sek."),
+    ],
+)
+def test_a_long_wait_is_told_in_minutes(
+    visit: Visit, language: str, wait_s: str, said: str
+) -> None:
+    visit.go_to(
+        f'<!doctype html><title>A page</title><script src="{visit.helpdesk}/widget.js"></script>'
+        f'<helpdesk-chat language="{language}"></helpdesk-chat>'
+    )
+    visit.reply("/v1/answers", "{}", status=429, headers={"Retry-After": wait_s})
+    told = visit.send().locator(".failure")
+    expect(told).to_contain_text(said)
+    assert ".." not in told.inner_text()
 
 
 def test_what_the_helpdesk_refuses_is_told(opened: Visit) -> None:

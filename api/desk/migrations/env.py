@@ -9,7 +9,8 @@ from api.desk.tables import METADATA
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,
-    # SQLite cannot alter a column in place: its tables are copied.
+    # SQLite cannot alter a column in place: its tables are copied. No row that refers to them
+    # goes with the old one, as foreign keys are not minded until the transaction ends.
     render_as_batch=True,
     transactional_ddl=True,
 )

@@ -7,10 +7,20 @@ import "../../widget/define.js";
 
 const chat = document.querySelector("helpdesk-chat");
 
-document.getElementById("examples").addEventListener("submit", async (event) => {
+const examples = document.getElementById("examples");
+examples.addEventListener("submit", askInChat);
+
+async function askInChat(event) {
   event.preventDefault();
-  const { submitter, target } = event;
+  const { submitter } = event;
+  try {
+    await chat.open();
+  } catch {
+    // The chat cannot be drawn: the answer comes as a page.
+    examples.removeEventListener("submit", askInChat);
+    examples.requestSubmit(submitter);
+    return;
+  }
   chat.scrollIntoView({ block: "start" });
-  await chat.open();
-  chat.ask(submitter.value, target.elements.reply.value);
-});
+  chat.ask(submitter.value, examples.elements.reply.value);
+}

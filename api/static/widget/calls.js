@@ -1,5 +1,7 @@
 /** Calls of the helpdesk's API; no DOM. */
 
+const PATIENCE_MS = 30_000; // with a call that brings no signal of its own
+
 /** The API said no: what it said, and when to come back. */
 export class Problem extends Error {
   constructor(status, waitSeconds) {
@@ -14,9 +16,9 @@ export class Problem extends Error {
  * Posts JSON and returns the response.
  *
  * @throws {Problem} The API refused.
- * @throws {TypeError} It could not be reached.
+ * @throws {TypeError|DOMException} It could not be reached, or not in time.
  */
-export async function post(server, path, body, { accept = "application/json", signal } = {}) {
+export async function post(server, path, body, { accept = "application/json", signal = AbortSignal.timeout(PATIENCE_MS) } = {}) {
   const response = await fetch(new URL(path, server), {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: accept },

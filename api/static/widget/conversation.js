@@ -3,8 +3,11 @@
  * the tab is closed. No DOM.
  */
 
-const MAX_TURNS = 20; // of history, and MAX_CHARS of a turn: both set by the API
-const MAX_CHARS = 4000;
+// All set by the API.
+export const MAX_CHARS = 4000; // of a question, and of a turn sent along with it
+const MAX_TURNS = 20; // sent along with a question
+const MAX_TRANSCRIPT = 200; // turns handed over to a person
+const MAX_TRANSCRIPT_CHARS = 20_000; // of one of them
 const NAME = "helpdesk-chat";
 
 export class Conversation {
@@ -29,13 +32,14 @@ export class Conversation {
 
   /** The turns to send along with the next question, oldest first. */
   get history() {
-    return this.#exchanges
-      .flatMap(({ question, answer }) => [
-        { role: "user", text: cut(question) },
-        { role: "assistant", text: cut(answer.text) },
-      ])
-      .filter(({ text }) => text.trim())
-      .slice(-MAX_TURNS);
+    return turns(this.#exchanges, MAX_CHARS).slice(-MAX_TURNS);
+  }
+
+  /** The turns to hand over to a person, oldest first: up to this answer, or all of them. */
+  transcript(answer = null) {
+    const place = this.#exchanges.findIndex((each) => each.answer === answer);
+    const told = place < 0 ? this.#exchanges : this.#exchanges.slice(0, place + 1);
+    return turns(told, MAX_TRANSCRIPT_CHARS).slice(-MAX_TRANSCRIPT);
   }
 
   add(question, answer) {
@@ -59,6 +63,15 @@ export class Conversation {
   }
 }
 
+function turns(exchanges, maxChars) {
+  return exchanges
+    .flatMap(({ question, answer }) => [
+      { role: "user", text: cut(question, maxChars) },
+      { role: "assistant", text: cut(answer.text, maxChars) },
+    ])
+    .filter(({ text }) => text.trim());
+}
+
 /** Whether it is as we keep it: another version, or the page itself, may have written something else. */
 function isExchange({ question, answer }) {
   const { text, statements, citations, items, follow_ups: offered } = answer;
@@ -67,6 +80,6 @@ function isExchange({ question, answer }) {
 }
 
 /** Cuts by code point: half a surrogate pair is not valid text for the server. */
-export function cut(text) {
-  return [...text].slice(0, MAX_CHARS).join("");
+export function cut(text, maxChars = MAX_CHARS) {
+  return [...text].slice(0, maxChars).join("");
 }

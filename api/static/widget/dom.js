@@ -3,6 +3,11 @@
  * of the web or of mail: no HTML is ever parsed, so a page may forbid all of it.
  */
 
+/** Line drawings, for `icon`. */
+export const CLOSE = "M6 6l12 12M18 6L6 18";
+export const RESTART = "M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5";
+export const SEND = "M4 12l16-8-5 16-3.5-6.5z";
+
 /** An element with attributes (null: left out), its text, and children (falsy: left out). */
 export function element(tag, { text, ...attributes } = {}, children = []) {
   const node = document.createElement(tag);
@@ -49,7 +54,9 @@ export function withMailLink(text, email) {
 }
 
 export function webAddress(url) {
-  const parsed = URL.canParse(url ?? "", document.baseURI) ? new URL(url, document.baseURI) : null;
+  // Of an element, as one that is named "baseURI" would stand in for the document's.
+  const base = document.documentElement.baseURI;
+  const parsed = URL.canParse(url ?? "", base) ? new URL(url, base) : null;
   return ["http:", "https:"].includes(parsed?.protocol) && url ? parsed.href : null;
 }
 

@@ -1,9 +1,9 @@
 /** The short form by which a conversation is handed to a person. */
 
 import { button, element, link, webAddress } from "./dom.js";
-import { cut } from "./conversation.js";
+import { cut, MAX_CHARS } from "./conversation.js";
 
-/** The countries that have a National Mirror Group: ISO 3166-1, the EU, Norway and the United Kingdom. */
+/** The countries that the API takes: the EU, Norway and the United Kingdom, by ISO 3166-1. */
 export const COUNTRIES = (
   "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL NO PL PT RO SK SI ES SE GB"
 ).split(" ");
@@ -14,11 +14,10 @@ export const COUNTRIES = (
  * @param given What is known already: `question`, `country`.
  * @param send Sends the request; resolves to `{ticket, link}`, rejects where it could not.
  * @param leave Takes the form away.
- * @param failure Turns an error into a text.
  */
-export function handOverForm(texts, given, { privacyUrl, send, leave, failure }) {
+export function handOverForm(texts, given, { privacyUrl, send, leave }) {
   const field = {
-    question: element("textarea", { rows: "4", maxlength: "4000", required: true, name: "question" }),
+    question: element("textarea", { rows: "4", maxlength: String(MAX_CHARS), required: true, name: "question" }),
     email: element("input", { type: "email", autocomplete: "email", required: true, maxlength: "254", name: "email" }),
     name: element("input", { type: "text", autocomplete: "name", maxlength: "200", name: "name" }),
     country: countryChoice(texts, given.country),
@@ -70,7 +69,7 @@ export function handOverForm(texts, given, { privacyUrl, send, leave, failure })
       form.replaceWith(receipt);
       receipt.focus();
     } catch (error) {
-      trouble.textContent = failure(error);
+      trouble.textContent = texts.failure(error);
       trouble.hidden = false;
     } finally {
       submit.disabled = false;

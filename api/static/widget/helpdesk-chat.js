@@ -24,20 +24,16 @@
 import { askHelpdesk } from "./answer-stream.js";
 import { answerParts } from "./answer-view.js";
 import { post } from "./calls.js";
-import { Conversation, cut } from "./conversation.js";
-import { button, element, icon, link, webAddress, withMailLink } from "./dom.js";
+import { Conversation, cut, MAX_CHARS } from "./conversation.js";
+import { button, CLOSE, element, icon, link, RESTART, SEND, webAddress, withMailLink } from "./dom.js";
 import { COUNTRIES, handOverForm } from "./hand-over.js";
 import { replyTools } from "./reply-tools.js";
 import { sheet } from "./styles.js";
 import { loadTexts } from "./texts.js";
 
 const HOME = new URL("..", import.meta.url);
-const MAX_CHARS = 4000; // of a question; set by the API
 const ABOVE = 8; // pixels that stay free above a question
 const FULL_SCREEN = "(max-width: 30rem), (max-height: 30rem)";
-const CLOSE = "M6 6l12 12M18 6L6 18";
-const RESTART = "M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5";
-const SEND = "M4 12l16-8-5 16-3.5-6.5z";
 
 export class HelpdeskChat extends HTMLElement {
   static observedAttributes = ["language", "questions"];
@@ -65,8 +61,7 @@ export class HelpdeskChat extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    // One drawing after another; where the other language cannot be loaded, this one stays.
-    if (this.#texts) this.#drawn = this.#drawn.then(() => this.#draw()).catch(() => {});
+    if (this.#texts) this.#redraw().catch(() => {});
   }
 
   /** Opens a floating chat and puts the focus into it. */
@@ -107,7 +102,7 @@ export class HelpdeskChat extends HTMLElement {
       const { id, status, reason, strength } = answer;
       this.#tell("helpdesk-answer", { id, status, reason, strength });
     } catch (error) {
-      this.#showFailure(turn, text, language, error, request.signal.aborted);
+      this.#showFailure(turn, text, language, error, request);
     } finally {
       if (this.#underWay === request) this.#underWay = null;
     }
@@ -115,16 +110,25 @@ export class HelpdeskChat extends HTMLElement {
 
   /** Forgets the conversation and begins anew. */
   restart() {
+    if (!this.#talk) return; // was never on a page
     this.#underWay?.abort();
+    this.#underWay = null;
     this.#talk.clear();
-    this.#parts.log?.replaceChildren();
+    this.#removeTurns();
     if (this.#parts.box) this.#parts.box.value = "";
-    this.#drawn = this.#draw().then(() => this.#parts.box.focus());
+    this.#redraw().then(() => this.#parts.box.focus(), () => {});
   }
 
   /** Once it is drawn; where that failed, as without a network, it is tried again. */
   #ready() {
-    this.#drawn ??= this.#draw().catch((error) => {
+    return this.#drawn ?? this.#redraw();
+  }
+
+  /** One drawing after another; where one fails, what was drawn before it stays. */
+  #redraw() {
+    const before = this.#drawn?.catch(() => {});
+    this.#drawn = Promise.resolve(before).then(() => this.#draw()).catch((error) => {
+      if (this.#parts.frame) return;
       this.#drawn = null;
       throw error;
     });
@@ -136,7 +140,7 @@ export class HelpdeskChat extends HTMLElement {
   }
 
   get #server() {
-    return new URL(this.getAttribute("server") || HOME, document.baseURI);
+    return new URL(this.getAttribute("server") || HOME, this.baseURI);
   }
 
   get #country() {
@@ -154,13 +158,26 @@ export class HelpdeskChat extends HTMLElement {
     const { frame: old, log, box } = this.#parts;
     const [open, modal] = [old?.open, old?.matches(":modal")];
     const underWay = log?.querySelectorAll(".turn:has([aria-busy])") ?? [];
+    const focused = this.matches(":focus-within");
     this.shadowRoot.replaceChildren(this.#frame());
-    this.#parts.box.value = box?.value ?? "";
-    for (const { question, answer } of this.#talk.exchanges) {
-      this.#showAnswer(this.#turn(question), question, answer);
+    // At first what is typed already stands in the form that the page put inside.
+    this.#parts.box.value = (box ?? this.querySelector("textarea"))?.value ?? "";
+    try {
+      for (const { question, answer } of this.#talk.exchanges) {
+        this.#showAnswer(this.#turn(question), question, answer);
+      }
+    } catch {
+      // Kept in the shape of another version.
+      this.#talk.clear();
+      this.#removeTurns();
     }
     this.#parts.log.append(...underWay);
     if (open) this.#parts.frame[modal ? "showModal" : "show"]();
+    if (focused) this.#parts.box.focus();
+  }
+
+  #removeTurns() {
+    for (const each of this.#parts.log?.querySelectorAll(".turn") ?? []) each.remove();
   }
 
   #frame() {
@@ -276,7 +293,7 @@ export class HelpdeskChat extends HTMLElement {
   #showAnswer({ turn, reply }, question, answer) {
     const tools = replyTools(answer, this.#texts, {
       announce: (text) => this.#say(text),
-      handOver: () => this.#handOver(question, answer.id),
+      handOver: () => this.#handOver(question, answer),
       rate: async (rating) => {
         await post(this.#server, "v1/feedback", { answer_id: answer.id, ...rating });
         this.#tell("helpdesk-feedback", { id: answer.id, helpful: rating.helpful });
@@ -286,10 +303,12 @@ export class HelpdeskChat extends HTMLElement {
     turn.classList.toggle("abstained", answer.status === "abstained");
   }
 
-  #showFailure({ reply, text }, question, language, error, stopped) {
-    const said = stopped ? this.#texts.say("stopped") : this.#failure(error);
+  #showFailure({ turn, reply, text }, question, language, error, request) {
+    const stopped = request.signal.aborted;
+    const before = this.#talk.transcript();
+    const said = stopped ? this.#texts.say("stopped") : this.#texts.failure(error);
     const again = button(this.#texts.say("retry"), () => {
-      reply.parentElement.remove();
+      turn.remove();
       this.#parts.box.focus();
       this.ask(question, language);
     }, { class: "small" });
@@ -301,9 +320,10 @@ export class HelpdeskChat extends HTMLElement {
     this.#settle(reply, [
       text.textContent && text,
       element("p", { class: stopped ? "hint" : "box failure" }, stopped ? [said] : withMailLink(said, this.#texts.contact)),
-      element("div", { class: "tools" }, [again, button(this.#texts.say("person"), () => this.#handOver(question), { class: "small" })]),
+      element("div", { class: "tools" }, [again, button(this.#texts.say("person"), () => this.#handOver(question, null, before), { class: "small" })]),
     ]);
-    this.#say(said);
+    // Another question, or a fresh chat, may have taken its place.
+    if (this.#underWay === request && turn.isConnected) this.#say(said);
     if (!stopped) this.#tell("helpdesk-error", { status: error.status ?? null });
   }
 
@@ -315,31 +335,24 @@ export class HelpdeskChat extends HTMLElement {
     if (focused) this.#parts.box.focus();
   }
 
-  /** What went wrong, in one or two sentences, with what to do. */
-  #failure(error) {
-    const { contact } = this.#texts;
-    if (error.status === 429) return this.#texts.say("rate_limited", { seconds: error.waitSeconds || 60 });
-    if (error.status === 422 || error.status === 413) return this.#texts.say("refused");
-    if (error.status) return this.#texts.say("failed", { email: contact });
-    return navigator.onLine ? this.#texts.say("unreachable", { email: contact }) : this.#texts.say("offline");
-  }
-
   // ---- a person
 
-  #handOver(question, answerId = null) {
+  /** With the conversation up to the answer that was not enough; without a question, about the last. */
+  #handOver(question, answer = null, history = this.#talk.transcript(answer)) {
     const { form: asking, log } = this.#parts;
     const last = this.#talk.exchanges.at(-1);
+    if (!question && last) return this.#handOver(last.question, last.answer);
+    const language = (answer ?? last?.answer)?.language ?? this.#texts.language;
     const leave = () => {
       place.replaceWith(asking);
       log.hidden = false;
       this.#parts.box.focus();
     };
-    const { form, focus } = handOverForm(this.#texts, { question: question || last?.question, country: this.#country }, {
+    const { form, focus } = handOverForm(this.#texts, { question, country: this.#country }, {
       privacyUrl: this.getAttribute("privacy-url"),
       leave,
-      failure: (error) => this.#failure(error),
       send: async (request) => {
-        const body = { ...request, answer_id: answerId ?? last?.answer.id ?? null, history: this.#talk.history };
+        const body = { ...request, answer_id: answer?.id ?? null, history, language };
         const sent = await (await post(this.#server, "v1/tickets", body)).json();
         this.#say(this.#texts.say("request_sent"));
         this.#tell("helpdesk-ticket", { id: sent.ticket.id });

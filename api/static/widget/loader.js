@@ -6,7 +6,9 @@
 (() => {
   const TEXTS = {}; // by language {launcher, unreachable}: filled in by the server
 
-  const script = document.currentScript;
+  // Asked of the prototype: an element named "currentScript" in the page would stand in for it.
+  const script = Object.getOwnPropertyDescriptor(Document.prototype, "currentScript").get.call(document);
+  if (!script) return; // loaded as a module, which does not tell where from
   const home = new URL(".", script.src);
   const given = script.dataset;
   const PASSED_ON = ["language", "country", "theme", "questions", "privacyUrl", "keep"];
@@ -48,7 +50,7 @@
   function chatOf() {
     const chat = document.createElement("helpdesk-chat");
     for (const name of PASSED_ON) {
-      if (name in given) chat.setAttribute(name.replace("privacyUrl", "privacy-url"), given[name]);
+      if (Object.hasOwn(given, name)) chat.setAttribute(name.replace("privacyUrl", "privacy-url"), given[name]);
     }
     chat.setAttribute("floating", given.position === "bottom-left" ? "bottom-left" : "bottom-right");
     return chat;
@@ -57,6 +59,7 @@
   function putLauncher() {
     const { launcher: label, unreachable } = texts();
     const place = document.createElement("div");
+    place.dataset.helpdesk = "launcher";
     if (given.theme) place.setAttribute("theme", given.theme);
     if (given.position) place.setAttribute("position", given.position);
     const shadow = place.attachShadow({ mode: "open" });
@@ -76,13 +79,25 @@
     let chat = null;
     launcher.addEventListener("click", async () => {
       if (launcher.getAttribute("aria-expanded") === "true") return chat.close();
+      if (launcher.hasAttribute("aria-busy")) return;
+      launcher.setAttribute("aria-busy", "true");
+      // Who has moved on to something else while it loads, stays there.
+      let elsewhere = null;
+      const follow = ({ target }) => {
+        if (target !== chat) elsewhere = target === place ? null : target;
+      };
+      document.addEventListener("focusin", follow);
       try {
         await load();
         chat ??= putChat();
         await chat.open();
+        elsewhere?.focus();
         name.textContent = label;
       } catch {
         name.textContent = unreachable;
+      } finally {
+        document.removeEventListener("focusin", follow);
+        launcher.removeAttribute("aria-busy");
       }
     });
 
@@ -99,7 +114,8 @@
   }
 
   function begin() {
-    if (document.querySelector("helpdesk-chat")) load();
+    if (document.querySelector('[data-helpdesk="launcher"]')) return; // of a second script tag
+    if (document.querySelector("helpdesk-chat")) load().catch(() => {}); // what the page put inside stays
     else putLauncher();
   }
 

@@ -1,6 +1,6 @@
 /** What can be done with an answer: copy it, say whether it helped, ask a person. */
 
-import { button, element } from "./dom.js";
+import { button, element, withMailLink } from "./dom.js";
 import { plainAnswer } from "./answer-view.js";
 
 const COPIED_MS = 2000;
@@ -42,24 +42,39 @@ function copyButton(answer, texts, announce) {
 
 function ratingOf(texts, rate, announce) {
   const group = element("div", { class: "rating", role: "group", "aria-label": texts.say("helpful") });
+  const trouble = element("p", { class: "box failure" });
+  let sending = false;
 
-  async function send(given, wayBack) {
+  /** Sends it, then goes on; where that fails, all stays as it is, to be sent again. */
+  async function send(given, goOn) {
+    if (sending) return;
+    mark(true);
+    trouble.remove();
     try {
       await rate(given);
-      return true;
+      goOn();
     } catch (error) {
-      const key = error.status === 404 ? "feedback_expired" : "failed";
-      group.replaceChildren(element("p", { class: "hint", text: texts.say(key) }), ...wayBack);
-      announce(texts.say(key));
-      return false;
+      if (error.status === 404) return end("feedback_expired");
+      const said = texts.failure(error);
+      trouble.replaceChildren(...withMailLink(said, texts.contact));
+      group.append(trouble);
+      announce(said);
+    } finally {
+      mark(false);
     }
   }
 
-  function thank() {
-    const thanks = element("p", { class: "hint", tabindex: "-1", text: texts.say("thanks") });
-    group.replaceChildren(thanks);
-    thanks.focus();
-    announce(texts.say("thanks"));
+  /** Not `disabled`, which would take the focus away. */
+  function mark(now) {
+    sending = now;
+    for (const each of group.querySelectorAll("button")) each.setAttribute("aria-disabled", String(now));
+  }
+
+  function end(key) {
+    const last = element("p", { class: "hint", tabindex: "-1", text: texts.say(key) });
+    group.replaceChildren(last);
+    last.focus();
+    announce(texts.say(key));
   }
 
   function askWhy(helpful) {
@@ -68,20 +83,18 @@ function ratingOf(texts, rate, announce) {
       element("label", {}, [element("span", { text: texts.say("comment") }), box]),
       element("button", { class: "small", text: texts.say("send_comment") }),
     ]);
-    form.addEventListener("submit", async (event) => {
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
       const comment = box.value.trim();
-      if (!comment || (await send({ helpful, comment }, []))) thank();
+      if (comment) send({ helpful, comment }, () => end("thanks"));
+      else end("thanks");
     });
     group.replaceChildren(element("p", { class: "hint", text: texts.say("thanks") }), form);
     announce(texts.say("thanks"));
     box.focus();
   }
 
-  async function give(helpful) {
-    if (await send({ helpful, comment: null }, [])) askWhy(helpful);
-  }
-
+  const give = (helpful) => send({ helpful, comment: null }, () => askWhy(helpful));
   group.append(
     element("span", { class: "hint", "aria-hidden": "true", text: texts.say("helpful") }),
     button(texts.say("rate_yes"), () => give(true), { class: "small" }),

@@ -1,8 +1,7 @@
 /** Where a statement comes from: the numbered button behind it, and the card that it opens. */
 
-import { button, element, icon, link } from "./dom.js";
+import { button, CLOSE, element, icon, link } from "./dom.js";
 
-const CLOSE = "M6 6l12 12M18 6L6 18";
 const DATED = { page: "changed", snapshot: "as_of" };
 
 /**

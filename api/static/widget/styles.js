@@ -182,7 +182,7 @@ button, textarea, input, select {
 }
 button { padding: 0.375rem 0.75rem; cursor: pointer; text-align: start; }
 button:hover { border-color: var(--primary); background: var(--tint); }
-button:disabled { opacity: 0.6; cursor: default; }
+button:disabled, button[aria-disabled="true"] { opacity: 0.6; cursor: default; }
 button.small { min-block-size: 2rem; padding: 0.125rem 0.625rem; font-size: 0.9375rem; }
 button.icon { display: inline-grid; place-items: center; flex: none; inline-size: 2.75rem; padding: 0; }
 button.plain { border-color: transparent; background: transparent; }

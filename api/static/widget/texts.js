@@ -4,6 +4,7 @@
  */
 
 const FALLBACK = "en";
+const MINUTES_FROM_S = 120;
 const SAME = { nb: "no", nn: "no" };
 const DATES = { en: "en-GB" }; // days before months, as everybody else here writes them
 
@@ -38,6 +39,21 @@ export class Texts {
   /** A text with its {placeholders} filled. */
   say(key, values = {}) {
     return this.#texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  }
+
+  /** What went wrong with a call, in one or two sentences, with what to do. */
+  failure({ status, waitSeconds }) {
+    // A short form such as "sek." ends with a full stop already.
+    if (status === 429) return this.say("rate_limited", { wait: this.wait(waitSeconds || 60) }).replace(/\.\.$/, ".");
+    if (status === 422 || status === 413) return this.say("refused");
+    if (status) return this.say("failed", { email: this.contact });
+    return navigator.onLine ? this.say("unreachable", { email: this.contact }) : this.say("offline");
+  }
+
+  /** A time to wait; in minutes where seconds would be many. */
+  wait(seconds) {
+    const [amount, unit] = seconds < MINUTES_FROM_S ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
+    return new Intl.NumberFormat([this.language, FALLBACK], { style: "unit", unit, unitDisplay: "short" }).format(amount);
   }
 
   country(code) {
