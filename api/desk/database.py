@@ -53,6 +53,7 @@ class Database:
         """
         self._data_dir = data_dir
         self._own = None if url else data_dir / DESK
+        self._opened: int | None = None
         self._engine = _engine(url, data_dir / DESK)
         # Writers of this process take turns here: SQLite lets them poll, and some starve.
         sqlite = self._engine.dialect.name == "sqlite"
@@ -77,6 +78,7 @@ class Database:
             ):
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+            self._opened = self._own.stat().st_ino if self._own else None
         except CommandError as error:
             raise DeskUnavailable("the desk's tables were made by a later version") from error
         except (OSError, Timeout) as error:
@@ -105,10 +107,29 @@ class Database:
         if not self._turns.acquire(timeout=_BUSY_S):
             raise DeskUnavailable(_LATER)
         try:
+            self._still_there()
             with self._transaction(sync="FULL" if durable else "NORMAL") as connection:
                 yield connection
         finally:
             self._turns.release()
+
+    def _still_there(self) -> None:
+        """Look whether the file is the one that is open: into one that was removed writes are lost.
+
+        Raises:
+            DeskUnavailable: It has gone.
+        """
+        if self._own is None:
+            return
+        try:
+            now = self._own.stat().st_ino
+        except OSError:
+            _LOG.warning("desk database: the file has gone")
+            raise DeskUnavailable(_LATER) from None
+        if now != self._opened:
+            # Another was put in its place, as when a backup is restored.
+            self._engine.dispose()
+            self._opened = now
 
     def close(self) -> None:
         """Close the connections that are idle."""

@@ -269,3 +269,32 @@ def test_a_staff_token_that_is_too_short_stops_the_server_with_a_line(tmp_path: 
     assert len(err.strip().splitlines()) == 1
     assert "STAFF_TOKEN" in err
     assert "short" not in err
+
+
+def test_a_ticket_is_not_taken_where_the_file_has_gone(desk: Desk, tmp_path: Path) -> None:
+    desk.tickets.open(ASKED)
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    for file in tmp_path.glob(f"{DESK}*"):
+        file.rename(aside / file.name)
+    with pytest.raises(DeskUnavailable):
+        desk.tickets.open(ASKED)
+    for file in aside.iterdir():
+        file.rename(tmp_path / file.name)
+    desk.tickets.open(ASKED)
+    assert _read(tmp_path / DESK, "SELECT count(*) FROM tickets") == [(2,)]
+
+
+def test_a_backup_put_in_place_of_the_file_is_taken_up(desk: Desk, tmp_path: Path) -> None:
+    desk.tickets.open(ASKED)
+    with (
+        closing(sqlite3.connect(tmp_path / DESK)) as now,
+        closing(sqlite3.connect(tmp_path / "copy")) as copy,
+    ):
+        now.backup(copy)
+    desk.tickets.open(ASKED)
+    for file in tmp_path.glob(f"{DESK}*"):
+        file.unlink()
+    (tmp_path / "copy").rename(tmp_path / DESK)
+    desk.tickets.open(ASKED)
+    assert _read(tmp_path / DESK, "SELECT count(*) FROM tickets") == [(2,)]
