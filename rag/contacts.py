@@ -59,14 +59,15 @@ def load_contacts(corpus: Path, own: Path | None = None) -> Mapping[str, Contact
     """Read the contact points by country.
 
     Args:
-        corpus: The folder that holds ``contacts.yaml``.
+        corpus: The folder that holds ``contacts.yaml``; one of one's own may have none.
         own: An operator's file, written alike: its countries replace the shipped ones.
 
     Raises:
         BadSetting: A file cannot be read, an entry is not as it should be, or a
             country comes twice; one line.
     """
-    contacts = _read(corpus / "contacts.yaml")
+    shipped = corpus / "contacts.yaml"
+    contacts = _read(shipped) if shipped.is_file() else {}
     return contacts | _read(own) if own else contacts
 
 

@@ -135,3 +135,7 @@ def test_the_settings_name_an_operators_file_and_a_broken_one_is_told_at_the_sta
     monkeypatch.setenv("HELPDESK_ANSWER__CONTACTS_FILE", str(own))
     with pytest.raises(BadSetting, match=r"own\.yaml"):
         check_corpus(read_settings(Settings))
+
+
+def test_a_corpus_without_contacts_has_none(tmp_path: Path) -> None:
+    assert load_contacts(tmp_path) == {}
