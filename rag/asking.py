@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args
 
 import numpy as np
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from rag.embedder import Vectors
-from rag.errors import BadSetting
-from rag.kept import read_kept
+from rag.forms import fold
+from rag.kept import read_kept_as
 from rag.learned import Misfit, Numbers, read_learned
 
 AskType = Literal[
@@ -58,11 +58,6 @@ a short one, and then the first of these."""
 
 _CLAUSE_ENDS = re.compile(r"[.?!:;,()\[\]–—\n¿¡]+(?=\s|$)|[¿¡(\n–—]| - ")
 _WORD = re.compile(r"\w+")
-_MARKS = re.compile("[\u0300-\u036f]+")
-_LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "ς": "σ"}
-    | {"й": "j"}  # no и with an accent: кой asks for one, кои for several
-)
 _LONGEST = 2000
 """Characters of a text that are looked at."""
 _BEFORE = 2
@@ -116,12 +111,8 @@ class AskReader:
         file = corpus / FILE
         if not file.is_file():
             return cls({}, lists)
-        try:
-            return cls(_FILE.validate_python(read_kept(file)), lists)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise BadSetting(f"{file}, {place}: {first['msg']}") from error
+        signs = read_kept_as(file, _FILE)
+        return cls(signs, lists)
 
     def asked(self, text: str, language: str, vector: Vectors | None = None) -> Asked:
         """Return what a question asks for.
@@ -239,5 +230,5 @@ def _word(word: str) -> str:
 
 
 def _folded(text: str) -> str:
-    plain = unicodedata.normalize("NFC", text.lower()).translate(_LETTERS)
-    return _MARKS.sub("", unicodedata.normalize("NFD", plain))
+    # й is no и with an accent: кой asks for one, кои for several.
+    return fold(unicodedata.normalize("NFC", text.lower()).replace("й", "j"))

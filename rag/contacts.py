@@ -10,17 +10,17 @@ from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     EmailStr,
     StringConstraints,
     TypeAdapter,
-    ValidationError,
     model_validator,
 )
 
 from rag.countries import COUNTRIES
 from rag.errors import BadSetting
-from rag.kept import read_kept
+from rag.kept import read_kept_as
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -55,6 +55,12 @@ class _Entry(BaseModel):
         return self
 
 
+# An empty file lists nothing.
+_ENTRIES: TypeAdapter[list[_Entry]] = TypeAdapter(
+    Annotated[list[_Entry], BeforeValidator(lambda found: found or [])]
+)
+
+
 def load_contacts(corpus: Path, own: Path | None = None) -> Mapping[str, Contact]:
     """Read the contact points by country.
 
@@ -72,12 +78,7 @@ def load_contacts(corpus: Path, own: Path | None = None) -> Mapping[str, Contact
 
 
 def _read(file: Path) -> dict[str, Contact]:
-    try:
-        entries = TypeAdapter(list[_Entry]).validate_python(read_kept(file) or [])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ", ".join(map(str, first["loc"])) or "all of it"
-        raise BadSetting(f"cannot read {file}: {where}: {first['msg']}") from error
+    entries = read_kept_as(file, _ENTRIES)
     contacts: dict[str, Contact] = {}
     for entry in entries:
         if entry.country in contacts:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from babel import Locale, UnknownLocaleError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from rag.errors import BadSetting
 from rag.forms import KEY, Form, Forms, fold
-from rag.kept import read_kept
+from rag.kept import read_kept_as
 from rag.language import LANGUAGES
 
 COUNTRIES = (
@@ -59,10 +59,7 @@ def _listed() -> dict[str, dict[str, list[str]]]:
     Raises:
         BadSetting: The file is missing or is not written as it should be.
     """
-    try:
-        listed = TypeAdapter(dict[str, dict[str, list[str]]]).validate_python(read_kept(FORMS))
-    except ValidationError as error:
-        raise BadSetting(f"cannot read {FORMS}: {error}") from error
+    listed = read_kept_as(FORMS, TypeAdapter(dict[str, dict[str, list[str]]]))
     for language, countries in listed.items():
         for country, forms in countries.items():
             if language not in LANGUAGES or country not in (*COUNTRIES, _NONE):

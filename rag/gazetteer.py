@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from rag.countries import ALIASES, COUNTRIES
 from rag.errors import BadSetting
 from rag.forms import KEY, Form, Forms, fold
-from rag.kept import read_kept
+from rag.kept import read_kept_as
 
 FILE = Path(__file__).resolve().parent.parent / "corpus" / "places.yaml"
 """Places and cues; the file itself says how it is written."""
@@ -73,7 +73,7 @@ def load_places() -> Places:
     Raises:
         BadSetting: It is missing or is not written as it should be; one line.
     """
-    read, more = _read(FILE, _File), _read(TOWNS, _Towns)
+    read, more = read_kept_as(FILE, TypeAdapter(_File)), read_kept_as(TOWNS, TypeAdapter(_Towns))
     cities, doubtful, seats, names, institutions = (
         frozenset(_listed(*parts))
         for parts in (
@@ -100,18 +100,6 @@ def load_places() -> Places:
         domains,
         frozenset(read.international),
     )
-
-
-Kept = TypeVar("Kept", bound=BaseModel)
-
-
-def _read(file: Path, kind: type[Kept]) -> Kept:
-    try:
-        return kind.model_validate(read_kept(file))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ", ".join(map(str, first["loc"])) or "all of it"
-        raise BadSetting(f"cannot read {file}: {where}: {first['msg']}") from error
 
 
 def _listed(*parts: Mapping[str, Iterable[str]]) -> Iterator[Form]:

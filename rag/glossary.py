@@ -15,14 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from rag.errors import BadSetting
-from rag.kept import read_kept
+from rag.kept import read_kept_as
 from rag.lexical import words
 
+_Kept = TypeVar("_Kept")
 _WORD = re.compile(r"[^\W_]+")
 _COMPOUNDING = frozenset("da de et fi hu nl no sv".split())
 """Languages that write a noun and what it is about as one word."""
@@ -78,16 +78,10 @@ class Glossary:
             BadSetting: A file is not as it should be; the message names it.
         """
         file = corpus / "glossary.yaml"
-        try:
-            english = _File.model_validate(_yaml(file))
-        except ValidationError as error:
-            raise _broken(file, error) from error
+        english = _read(file, TypeAdapter(_File))
         foreign = {}
         for file in sorted((corpus / "glossary").glob("*.yaml")):
-            try:
-                foreign[file.stem] = _BEGINNINGS.validate_python(_yaml(file))
-            except ValidationError as error:
-                raise _broken(file, error) from error
+            foreign[file.stem] = _read(file, _BEGINNINGS)
         return cls(
             {short.lower(): long.lower() for short, long in english.acronyms.items()},
             {short.lower(): meant for short, meant in english.meanings.items()},
@@ -158,11 +152,7 @@ def load_neutral(corpus: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         BadSetting: The file is not as it should be.
     """
-    file = corpus / "neutral.yaml"
-    try:
-        return _NEUTRAL.validate_python(_yaml(file))
-    except ValidationError as error:
-        raise _broken(file, error) from error
+    return _read(corpus / "neutral.yaml", _NEUTRAL)
 
 
 class _ByFirstWord:
@@ -228,11 +218,5 @@ def _folded(text: str) -> list[str]:
     return _WORD.findall(bare)
 
 
-def _yaml(file: Path) -> object:
-    return read_kept(file) if file.exists() else {}
-
-
-def _broken(file: Path, error: ValidationError) -> BadSetting:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return BadSetting(f"{file}, {place}: {first['msg']}")
+def _read(file: Path, kind: TypeAdapter[_Kept]) -> _Kept:
+    return read_kept_as(file, kind) if file.exists() else kind.validate_python({})

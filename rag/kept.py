@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from rag.errors import BadSetting
+
+_Kept = TypeVar("_Kept")
 
 
 class GivenTwice(yaml.MarkedYAMLError):
@@ -67,3 +70,18 @@ def read_kept(file: Path) -> object:
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise BadSetting(f"cannot read {file}: {' '.join(str(error).split())[:200]}") from error
     return {} if found is None else found
+
+
+def read_kept_as(file: Path, kind: TypeAdapter[_Kept]) -> _Kept:
+    """Read a YAML file that is to be of a kind; an empty one is an empty mapping.
+
+    Raises:
+        BadSetting: It is missing, no YAML, or not of that kind; one line names the file and the
+            place of the first slip.
+    """
+    try:
+        return kind.validate_python(read_kept(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "all of it"
+        raise BadSetting(f"cannot read {file}: {place}: {first['msg']}") from error

@@ -14,10 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from rag.errors import BadSetting
-from rag.kept import read_kept
+from rag.kept import read_kept_as
 
 LANGUAGES = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl no pl pt ro sk sl sv".split()
 """ISO 639-1 of the 24 languages of the EU, and Norwegian."""
@@ -75,10 +74,7 @@ def _listed() -> Mapping[str, Mapping[str, float]]:
     Raises:
         BadSetting: The file is missing or is not written as it should be.
     """
-    try:
-        listed = TypeAdapter(dict[str, str]).validate_python(read_kept(SMALL_WORDS))
-    except ValidationError as error:
-        raise BadSetting(f"cannot read {SMALL_WORDS}: {error}") from error
+    listed = read_kept_as(SMALL_WORDS, TypeAdapter(dict[str, str]))
     names = listed.pop(_NAMES, "")
     found: dict[str, dict[str, float]] = {}
     for language, words in listed.items():

@@ -10,7 +10,7 @@ the vectors of the examples; on one that does not, every question leans.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,14 +18,13 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from rag.articles import centred
 from rag.embedder import Vectors
-from rag.errors import BadSetting
 from rag.index import Generation
-from rag.kept import read_kept
-from rag.models import Ask
+from rag.kept import read_kept_as
+from rag.models import Ask, asks_of
 
 FILE = "leaning.yaml"
 """Its file in the corpus folder."""
@@ -68,22 +67,13 @@ class Turns:
         file = corpus / FILE
         if not file.is_file():
             return cls()
-        try:
-            kept = _Kept.model_validate(read_kept(file))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise BadSetting(f"{file}, {place}: {first['msg']}") from error
-        return cls(_asks(kept.leans), _asks(kept.alone))
+        kept = read_kept_as(file, TypeAdapter(_Kept))
+        return cls(asks_of(kept.leans), asks_of(kept.alone))
 
     @property
     def texts(self) -> tuple[str, ...]:
         """All of them, to be embedded with the index."""
         return tuple(dict.fromkeys(ask.text for ask in (*self.leans, *self.alone)))
-
-
-def _asks(kept: Mapping[str, Sequence[str]]) -> tuple[Ask, ...]:
-    return tuple(Ask(text, language) for language, texts in kept.items() for text in texts)
 
 
 class Leaning:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from rag.errors import BadSetting
-from rag.kept import read_kept
+from rag.kept import read_kept_as
 
 FALLBACK = "en"
 _TEXTS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
@@ -31,12 +31,7 @@ class Messages:
         """
         texts: dict[str, dict[str, str]] = {}
         for file in sorted(folder.glob("*.yaml")):
-            try:
-                texts[file.stem] = _TEXTS.validate_python(read_kept(file))
-            except ValidationError as error:
-                first = error.errors()[0]
-                where = ", ".join(map(str, first["loc"])) or "all of it"
-                raise BadSetting(f"cannot read {file}: {where}: {first['msg']}") from error
+            texts[file.stem] = read_kept_as(file, _TEXTS)
         if FALLBACK not in texts:
             raise BadSetting(f"there is no {folder / FALLBACK}.yaml: nothing could be said")
         return cls(texts)

@@ -7,6 +7,7 @@ dataclasses travel; pydantic stands only where bytes enter or leave.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -462,6 +463,11 @@ class Ask:
     text: str
     language: str
     """ISO 639-1."""
+
+
+def asks_of(kept: Mapping[str, Sequence[str]]) -> tuple[Ask, ...]:
+    """Ways of asking, kept by language."""
+    return tuple(Ask(text, language) for language, texts in kept.items() for text in texts)
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,16 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from rag.articles import centred, compared
 from rag.countries import countries_in
 from rag.declining import Refusal
 from rag.embedder import Embedder, Vectors
-from rag.errors import BadSetting
 from rag.index import Generation
-from rag.kept import read_kept
+from rag.kept import read_kept_as
 from rag.lexical import words
-from rag.models import Ask, Gap, IndexedDocument
+from rag.models import Ask, Gap, IndexedDocument, asks_of
 from rag.query import Query
 
 FILE = "unwritten.yaml"
@@ -103,24 +102,15 @@ class Examples:
         file = corpus / FILE
         if not file.is_file():
             return cls({}, (), ())
-        try:
-            kept = _Examples.model_validate(read_kept(file))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise BadSetting(f"{file}, {place}: {first['msg']}") from error
-        pages = {name: _asks(asked) for name, asked in kept.pages.items()}
-        return cls(pages, _asks(kept.national), _asks(kept.elsewhere))
+        kept = read_kept_as(file, TypeAdapter(_Examples))
+        pages = {name: asks_of(asked) for name, asked in kept.pages.items()}
+        return cls(pages, asks_of(kept.national), asks_of(kept.elsewhere))
 
     @property
     def texts(self) -> tuple[str, ...]:
         """All of them, to be embedded with the index."""
         asks = (*chain.from_iterable(self.pages.values()), *self.national, *self.elsewhere)
         return tuple(dict.fromkeys(ask.text for ask in asks))
-
-
-def _asks(kept: Mapping[str, Sequence[str]]) -> tuple[Ask, ...]:
-    return tuple(Ask(text, language) for language, texts in kept.items() for text in texts)
 
 
 NO_EXAMPLES = Examples()
@@ -292,9 +282,10 @@ def not_written_yet(
             tell it; None: its words have to tell.
     """
     gaps = tuple(gaps)
-    return _empty_country(question, language, gaps, written, national) or _empty_title(
-        question, gaps, written
-    )
+    country = _empty_country(question, language, gaps, written, national)
+    if national is False:  # A country that is merely named is no title that is asked for.
+        gaps = tuple(gap for gap in gaps if not gap.country)
+    return country or _empty_title(question, gaps, written)
 
 
 def _empty_country(

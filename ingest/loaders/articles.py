@@ -22,7 +22,7 @@ from ingest.loaders.textfile import cut_front_matter, read_text_file, split_fron
 from ingest.models import Block, Document, Loaded, Problem, Section, Skipped, fingerprint
 from rag.errors import UnreadableDocument
 from rag.kept import load_yaml
-from rag.models import Article, ArticleStatement, Ask, Evidence, Translation
+from rag.models import Article, ArticleStatement, Evidence, Translation, asks_of
 from rag.text import fold, pin
 
 ARTICLES = "articles"
@@ -245,7 +245,7 @@ def _read(text: str, article_id: str, path: str) -> tuple[Article, bool]:
         title=front.title,
         kind=front.kind,
         intent=front.intent,
-        asks=tuple(Ask(ask, language) for language, asks in front.ask.items() for ask in asks),
+        asks=asks_of(front.ask),
         statements=statements,
         checked=front.checked,
         reviewed_by=front.reviewed_by,

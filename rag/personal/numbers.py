@@ -14,8 +14,9 @@ from functools import cache
 from importlib import import_module
 
 from rag.countries import COUNTRIES
+from rag.forms import fold
 from rag.personal.spans import Kind
-from rag.personal.words import Reading, fold, listed
+from rag.personal.words import Reading, listed
 
 Stretch = tuple[int, int, Kind]
 """Start and end in the text that was searched, and what is there."""

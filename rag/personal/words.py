@@ -7,17 +7,17 @@ says how the files are written.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from rag.errors import BadSetting
-from rag.kept import read_kept
+from rag.forms import fold
+from rag.kept import read_kept_as
 from rag.personal.spans import GAP, NAMED
 
 WORDS = Path(__file__).resolve().parents[2] / "corpus" / "personal"
@@ -27,10 +27,6 @@ COMMON = "common"
 _GIVEN = "given_names"
 
 _TOKEN = re.compile(rf"[^\W_]+|[{GAP}{NAMED}]")
-_MARKS = re.compile("[\u0300-\u036f]+")
-_LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "ς": "σ"}
-)
 _GAP = 40
 """Characters between two words that are looked at."""
 _SHELF = 2
@@ -95,12 +91,6 @@ class _Begun(NamedTuple):
     """By the first letter of the second word."""
 
 
-def fold(text: str) -> str:
-    """Return a text in small letters and without diacritics."""
-    marked = unicodedata.normalize("NFD", text.lower())
-    return _MARKS.sub("", marked).translate(_LETTERS)
-
-
 def tokens_of(text: str) -> list[Token]:
     """Cut a text into words; hyphens and apostrophes part them."""
     found = [(match.start(), match.end(), match.group()) for match in _TOKEN.finditer(text)]
@@ -118,10 +108,7 @@ def _listed() -> dict[str, dict[str, str]]:
     """
     found = {}
     for file in sorted(WORDS.glob("*.yaml")):
-        try:
-            found[file.stem] = TypeAdapter(dict[str, str]).validate_python(read_kept(file))
-        except ValidationError as error:
-            raise BadSetting(f"cannot read {file}: {error}") from error
+        found[file.stem] = read_kept_as(file, TypeAdapter(dict[str, str]))
     for name in (COMMON, _GIVEN):
         if name not in found:
             raise BadSetting(f"there is no {WORDS / name}.yaml: no personal data could be found")

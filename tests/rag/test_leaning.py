@@ -159,7 +159,7 @@ def test_a_file_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
 
 def test_a_misspelt_side_is_told_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "leaning.yaml").write_text("leens: {en: [and then]}", encoding="utf-8")
-    with pytest.raises(BadSetting, match=r"leaning\.yaml, leens"):
+    with pytest.raises(BadSetting, match=r"leaning\.yaml: leens"):
         Turns.load(tmp_path)
 
 

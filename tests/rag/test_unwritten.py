@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shelf
 from fakes import HashingEmbedder, retriever_of
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag.articles import ANY
@@ -139,6 +139,7 @@ def test_a_slip_in_the_examples_is_told(tmp_path: Path, held: str) -> None:
 
 
 @given(st.text(max_size=80), st.sampled_from([True, False, None]))
+@example("role", False)  # a word by which pages are asked for
 def test_whatever_is_asked_a_country_is_refused_only_where_its_page_is_meant(
     text: str, national: bool | None
 ) -> None:

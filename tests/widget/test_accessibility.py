@@ -26,6 +26,7 @@ _LIVE = """(root) => [...root.shadowRoot.querySelectorAll(
 
 
 def _violations(page: Page) -> list[str]:
+    page.wait_for_load_state("load")  # a text is there before its style sheet
     found = Axe().run(page, options=RULES).response
     # It says nothing where it could not look.
     assert found["testEngine"]["name"] == "axe-core"
