@@ -61,6 +61,7 @@ def build_desk(settings: Settings, own: ApiSettings) -> Desk:
         own.desk.database_url.get_secret_value(),
         settings.data_dir,
         own.retention.conversation_days,
+        own.retention.ticket_days,
     )
 
 

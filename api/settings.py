@@ -101,6 +101,12 @@ class RetentionSettings(_Section):
         le=36_500,
         description="days after which answers and the feedback on them are deleted",
     )
+    ticket_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="days after which tickets are deleted, counted from their opening; 0: never",
+    )
 
 
 class DeskSettings(_Section):

@@ -17,7 +17,6 @@ from rag.contacts import Contact
 from rag.declining import Refusal
 from rag.doubt import Doubt, Doubter
 from rag.index import Generation
-from rag.language import detect_language
 from rag.lexical import expand, words
 from rag.lists import Lists
 from rag.messages import FALLBACK, Messages
@@ -143,9 +142,8 @@ class Answerer:
             the answer; the answer. Who stops reading stops the work.
         """
         started = time.perf_counter()
-        voice = self._voice(question)
         query = self._retriever.query(question)
-        question = _heard(question, query)
+        voice, question = self._voice(query), query.heard
         refusal = self._checks.refusals.check(question, query)
         if refusal and refusal.sure:
             yield Brought(())
@@ -153,7 +151,7 @@ class Answerer:
         else:
             found = self._retriever.find(query, _FOUND, question.filters)
             retrieved = time.perf_counter()
-            question = _heard(question, found.query)
+            question = found.query.heard
             yield Brought(tuple(found.passages))
             asked = self._asks.asked(question.text, query.language, found.query.vector)
             doubt = self._checks.doubter.doubt(found.query, found)
@@ -165,14 +163,13 @@ class Answerer:
                 answer = yield from self._author.rewrite(
                     question, article, found.passages, reply.answer, voice
                 )
-                yield _timed(answer, started, retrieved)
+                yield _closed(answer, question, started, retrieved)
                 return
         yield from map(Delta, reply.pieces)
-        yield _timed(reply.answer, started, retrieved)
+        yield _closed(reply.answer, question, started, retrieved)
 
-    def _voice(self, question: Question) -> Voice:
-        earlier = [turn.text for turn in question.history if turn.role == "user"]
-        language = question.language or detect_language(question.text, earlier)
+    def _voice(self, query: Query) -> Voice:
+        language = query.heard.language or query.language
         spoken = language if language in self._messages.languages() else FALLBACK
         return Voice(self._messages, spoken, self._contact, self._contacts)
 
@@ -386,11 +383,6 @@ def _whole(answer: Answer) -> _Reply:
     return _Reply(answer, [answer.text])
 
 
-def _heard(question: Question, query: Query) -> Question:
-    """A question with the turns before it if it leans on them, else without."""
-    return replace(question, history=()) if query.leaning is None else question
-
-
 def _told(fit: Fit | None) -> bool:
     """Whether an article tells what no page may have been written about."""
     if fit is None or fit.article.declines:
@@ -416,13 +408,14 @@ def _note(article: Article, language: str) -> ArticleNote:
     return ArticleNote(article.article_id, article.checked, told.reviewed_by)
 
 
-def _timed(answer: Answer, started: float, retrieved: float) -> Answer:
+def _closed(answer: Answer, question: Question, started: float, retrieved: float) -> Answer:
+    """An answer with what it answers, and how long it took."""
     ended = time.perf_counter()
     timings = {
         "retrieve": round((retrieved - started) * 1000, 1),
         "answer": round((ended - retrieved) * 1000, 1),
     }
-    return replace(answer, timings_ms=timings)
+    return replace(answer, question=question.text, timings_ms=timings)
 
 
 def _new_id() -> str:

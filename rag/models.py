@@ -322,6 +322,8 @@ class Answer:
     follow_ups: tuple[str, ...] = ()
     article: ArticleNote | None = None
     model: str = "extractive"
+    question: str = ""
+    """What was asked, personal data masked."""
     timings_ms: dict[str, float] = field(default_factory=dict)
 
 

@@ -3,6 +3,9 @@
 A question is short, misspelt, in any of 25 languages, and leans on what was
 said before; the documents are in their own words. Everything that bridges the
 two happens here, and each part of it was measured (docs/evaluation.md).
+
+Nothing is searched, embedded or shown to a language model without a `Query`, so
+this is where personal data are masked; from here on nobody sees what was typed.
 """
 
 from __future__ import annotations
@@ -23,12 +26,16 @@ from rag.glossary import Glossary
 from rag.language import detect_language
 from rag.lexical import Tokens, expand, telling_grams, unstemmed, words
 from rag.models import Question, Turn
+from rag.personal import TOKENS, find_personal, mask
 
+_HEARD = 6
+"""Earlier turns that anybody looks at, a language model among them; others are not even masked."""
 TURNS = 2
 """How many earlier turns count; follow-ups need them (DESIGN 3)."""
 _TURN_WORDS = 40
 _TURN_CHARACTERS = 300
 """How much of an earlier turn: a whole answer would drown the question."""
+_MASKED = re.compile("|".join(map(re.escape, TOKENS.values())))
 _EMBEDDED = 200
 """Pieces of a query that are embedded, some 130 words: one request must not keep
 the model from all others."""
@@ -70,9 +77,12 @@ class Terms:
 class Query:
     """What is searched with."""
 
+    heard: Question
+    """What was asked, personal data masked, with the turns before it if it may lean on them."""
     text: str
-    """The earlier turns that count, then the question."""
+    """The earlier turns that count, then the question, both without what was masked."""
     question: str
+    """The question alone, without what was masked."""
     language: str
     """ISO 639-1 of the question."""
     words: Terms
@@ -154,34 +164,37 @@ class QueryMaker:
         A question that asks something else than the turns before it is read as if there
         were none, but for the language that was spoken.
         """
-        before = [turn.text for turn in question.history if turn.role == "user"]
-        language = detect_language(question.text, before)
-        own = self._embedder.queries([_affordable(question.text)])[0]
+        heard, language = _heard(question)
+        before = [turn.text for turn in heard.history if turn.role == "user"]
+        own = self._embedder.queries([_affordable(_unmarked(heard.text))])[0]
         leans = self._leans(own, language) if before else 0.0
         if leans is None:
             leans = 1.0
-        alone = self._made(replace(question, history=()), own, language) if leans < _LEANS else None
+        alone = self._made(replace(heard, history=()), own, language) if leans < _LEANS else None
         if alone is not None and leans < _ALONE:
             return alone
-        made = self._made(question, own, language)
-        leaning = self._embedder.queries([_affordable(f"{before[-1]} {question.text}")])[0]
+        made = self._made(heard, own, language)
+        behind = _unmarked(f"{before[-1]} {heard.text}")
+        leaning = self._embedder.queries([_affordable(behind)])[0]
         return replace(made, leaning=leaning, alone=alone)
 
-    def _made(self, question: Question, own: Vectors, language: str) -> Query:
+    def _made(self, heard: Question, own: Vectors, language: str) -> Query:
         """A query of a question behind all its turns.
 
         Args:
-            question: The question.
+            heard: The question, masked.
             own: Its vector, alone.
             language: ISO 639-1 of it.
         """
-        text, asked = query_of(question.text, question.history), question.text
+        asked = _unmarked(heard.text)
+        text = _unmarked(query_of(heard.text, heard.history)) if heard.history else asked
         terms = self._glossary.terms_in(asked, language) if self._effort.glossary else ()
         meant = self._meant(text, asked, terms)
         countries = countries_in(asked, language)
-        if not countries and question.country and _NATIONAL & set(words(" ".join((asked, *terms)))):
-            countries = (question.country,)
+        if not countries and heard.country and _NATIONAL & set(words(" ".join((asked, *terms)))):
+            countries = (heard.country,)
         return Query(
+            heard=heard,
             text=text,
             question=asked,
             language=language,
@@ -300,6 +313,28 @@ class _Shelves:
 
 def _slipped(typed: str, known: str) -> bool:
     return len(typed) != len(known) or sorted(typed) == sorted(known)
+
+
+def _heard(question: Question) -> tuple[Question, str]:
+    """A question as it is read from here on, and its language (ISO 639-1).
+
+    The language is told by the very words, before what is masked stands in them in English.
+    """
+    earlier = [turn.text for turn in question.history if turn.role == "user"]
+    language = detect_language(question.text, earlier)
+    text, *turns = (
+        mask(said, find_personal(said, language))
+        for said in (question.text, *(turn.text for turn in question.history[-_HEARD:]))
+    )
+    history = zip(question.history[-_HEARD:], turns, strict=True)
+    masked = tuple(replace(turn, text=said) for turn, said in history)
+    return replace(question, text=text, history=masked), language
+
+
+def _unmarked(text: str) -> str:
+    """A masked text without the tokens: none of them was typed, and pages speak of health, too."""
+    plain = _MASKED.sub(" ", text)
+    return plain if any(map(str.isalnum, plain)) else text
 
 
 def _affordable(text: str) -> str:

@@ -1,7 +1,7 @@
 """What is remembered of answers, for as long as conversations are kept.
 
-Not what was asked: of a question only the language and the country that were
-given with it.
+What was asked, personal data masked, and what was decided and cited; never the
+very words that somebody typed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from api.desk.database import Database, DeskUnavailable
 from api.desk.tables import ANSWERS, FEEDBACK
 from rag.models import Answer, Citation
+from rag.personal import find_personal, mask
 
 _PAUSE_S = 5
 """After an answer could not be remembered, how long no other waits for that."""
@@ -32,10 +33,10 @@ class Conversations:
         self._resumes_at = float("-inf")
 
     def remember(self, answer: Answer, country: str | None, generation: str) -> None:
-        """Note what was cited and how it was decided; an answer does not fail where this does.
+        """Note what was asked, cited and decided; an answer does not fail where this does.
 
         Args:
-            answer: What was said; its text is not kept.
+            answer: What was said; its text is not kept, and its question is masked.
             country: ISO 3166-1 alpha-2, where the question came with one.
             generation: Of the index that answered.
         """
@@ -44,6 +45,7 @@ class Conversations:
         row = {
             "answer_id": answer.id,
             "created_at": datetime.now(UTC),
+            "question": answer.question,
             "status": answer.status,
             "reason": answer.reason,
             "strength": answer.strength,
@@ -68,6 +70,11 @@ class Conversations:
     def rate(self, answer_id: str, helpful: bool, comment: str | None) -> bool:
         """Note whether an answer helped; what was said of it before is replaced.
 
+        Args:
+            answer_id: Of the answer.
+            helpful: Whether it was.
+            comment: In the reader's words; kept with personal data masked.
+
         Returns:
             Whether the answer is remembered.
 
@@ -75,7 +82,8 @@ class Conversations:
             DeskUnavailable: It could not be noted.
         """
         now = datetime.now(UTC)
-        told = {"created_at": now, "helpful": helpful, "comment": comment}
+        masked = comment and mask(comment, find_personal(comment))
+        told = {"created_at": now, "helpful": helpful, "comment": masked}
         with self._database.writing() as connection:
             known = connection.execute(
                 select(ANSWERS.c.answer_id)
@@ -89,16 +97,6 @@ class Conversations:
             if not connection.execute(update(FEEDBACK).where(of_it).values(told)).rowcount:
                 connection.execute(insert(FEEDBACK).values(answer_id=answer_id, **told))
         return True
-
-    def forget(self) -> None:
-        """Delete answers older than conversations are kept, and the feedback on them.
-
-        Raises:
-            DeskUnavailable: They are still there.
-        """
-        past = datetime.now(UTC) - self._kept
-        with self._database.writing() as connection:
-            connection.execute(delete(ANSWERS).where(ANSWERS.c.created_at < past))
 
 
 def _cited(citation: Citation) -> dict[str, Any]:

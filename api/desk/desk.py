@@ -11,7 +11,8 @@ from typing import NoReturn, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from api.desk.conversations import Conversations
-from api.desk.database import Database
+from api.desk.database import Database, DeskUnavailable
+from api.desk.retention import Retention
 from api.desk.tickets import Tickets
 
 _AT_ONCE = 8
@@ -20,6 +21,7 @@ _AT_ONCE = 8
 FORGET_EVERY_S = 3600
 """How often what has expired is deleted."""
 _LOG = logging.getLogger(__name__)
+_STILL_THERE = "what has expired may still be there: %s"
 
 _Result = TypeVar("_Result")
 
@@ -27,11 +29,12 @@ _Result = TypeVar("_Result")
 class Desk:
     """Its stores, and the threads that call them beside the event loop."""
 
-    def __init__(self, database: Database, days: int):
-        """Put the stores over a database; conversations are kept for a number of days."""
+    def __init__(self, database: Database, days: int, ticket_days: int):
+        """Put the stores over a database; conversations and tickets are kept for so many days."""
         self._database = database
         self.conversations = Conversations(database, days)
         self.tickets = Tickets(database)
+        self.retention = Retention(database, days, ticket_days)
         self._limiter = CapacityLimiter(_AT_ONCE)
 
     async def beside(self, work: Callable[[], _Result]) -> _Result:
@@ -47,22 +50,24 @@ class Desk:
         while True:
             await asyncio.sleep(FORGET_EVERY_S)
             try:
-                await self.beside(self.conversations.forget)
+                if gone := await self.beside(self.retention.forget):
+                    _LOG.info("expired and deleted: %s", gone)
             except Exception as error:  # noqa: BLE001 - it is tried again in an hour
-                _LOG.warning("what has expired is still there: %s", type(error).__name__)
+                _LOG.warning(_STILL_THERE, type(error).__name__)
 
     def close(self) -> None:
         """Let the database go."""
         self._database.close()
 
 
-def open_desk(url: str, data_dir: Path, days: int) -> Desk:
+def open_desk(url: str, data_dir: Path, days: int, ticket_days: int = 0) -> Desk:
     """Open the desk, its tables up to date and what has expired forgotten.
 
     Args:
         url: Of the database, as SQLAlchemy writes it; empty: a SQLite file in `data_dir`.
         data_dir: Where stored data live.
         days: How long conversations are kept.
+        ticket_days: How long tickets are; 0: until somebody erases them.
 
     Raises:
         BadSetting: The URL is none, or its driver is not installed.
@@ -70,6 +75,10 @@ def open_desk(url: str, data_dir: Path, days: int) -> Desk:
     """
     database = Database(url, data_dir)
     database.migrate()
-    desk = Desk(database, days)
-    desk.conversations.forget()
+    desk = Desk(database, days, ticket_days)
+    try:
+        desk.retention.forget()
+    except DeskUnavailable as error:
+        # As when servers start together; it is tried again in an hour.
+        _LOG.warning(_STILL_THERE, type(error).__name__)
     return desk

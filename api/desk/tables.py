@@ -54,6 +54,8 @@ ANSWERS = Table(
     METADATA,
     Column("answer_id", String(64), primary_key=True),
     Column("created_at", UtcTime, nullable=False, index=True),
+    # Personal data masked; null: the answer is older than this column.
+    Column("question", Text),
     Column("status", String(16), nullable=False),
     Column("reason", String(32)),
     Column("strength", String(16), nullable=False),

@@ -8,6 +8,6 @@ What is looked for, and what never is, stands in `rag.personal.finder`.
 """
 
 from rag.personal.finder import find_personal, mask
-from rag.personal.spans import KINDS, Kind, Personal
+from rag.personal.spans import KINDS, TOKENS, Kind, Personal
 
-__all__ = ["KINDS", "Kind", "Personal", "find_personal", "mask"]
+__all__ = ["KINDS", "TOKENS", "Kind", "Personal", "find_personal", "mask"]

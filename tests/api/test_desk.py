@@ -16,6 +16,7 @@ import pytest
 import shelf
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from conftest import app_over
 from fastapi.testclient import TestClient
 from served import start
@@ -24,6 +25,7 @@ from sqlalchemy import create_engine
 from api.desk.database import DESK, Database, DeskUnavailable
 from api.desk.desk import Desk, open_desk
 from api.desk.models import NewTicket
+from api.desk.retention import Counts
 from api.desk.tables import METADATA
 from rag.errors import BadSetting
 from rag.index import Store
@@ -61,6 +63,7 @@ def test_sqlite_writes_ahead_and_minds_foreign_keys(desk: Desk, tmp_path: Path) 
     with database.writing() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
     with database.writing(durable=False) as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
     database.close()
@@ -118,11 +121,12 @@ def test_a_migration_that_is_cut_short_leaves_nothing_and_is_done_anew(
     assert _read(tmp_path / DESK, "SELECT * FROM answers") == []
 
 
+HEAD = ScriptDirectory(str(shelf.ROOT / "api" / "desk" / "migrations")).get_current_head()
 _REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "next", "{head}"
 
 def upgrade():
     {change}
@@ -140,7 +144,7 @@ def revised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         copied = shutil.copytree(
             shelf.ROOT / "api" / "desk" / "migrations", tmp_path / "migrations"
         )
-        (copied / "versions" / "0002.py").write_text(_REVISION.format(change=change))
+        (copied / "versions" / "next.py").write_text(_REVISION.format(head=HEAD, change=change))
         monkeypatch.setattr("api.desk.database._MIGRATIONS", copied)
 
     return revise
@@ -159,7 +163,7 @@ def test_a_table_that_is_copied_to_be_changed_takes_no_feedback_with_it(
     desk.close()
     revised(_COPIES)
     again = open_desk("", tmp_path, 30)
-    assert _read(tmp_path / DESK, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert _read(tmp_path / DESK, "SELECT version_num FROM alembic_version") == [("next",)]
     assert _read(tmp_path / DESK, "SELECT answer_id FROM feedback") == [("answer",)]
     # On the connection that altered the tables, too, foreign keys are minded from then on.
     with again._database.writing() as connection:
@@ -175,7 +179,7 @@ def test_a_migration_that_leaves_rows_without_what_they_refer_to_is_not_kept(
     revised(_LOSES)
     with pytest.raises(DeskUnavailable, match="rows would be lost"):
         open_desk("", tmp_path, 30)
-    assert _read(tmp_path / DESK, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert _read(tmp_path / DESK, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert _read(tmp_path / DESK, "SELECT answer_id FROM answers") == [("answer",)]
     assert _read(tmp_path / DESK, "SELECT answer_id FROM feedback") == [("answer",)]
 
@@ -202,15 +206,15 @@ def test_what_has_expired_is_deleted_though_nobody_asks_and_it_failed_before(
     monkeypatch.setattr("api.desk.desk.FORGET_EVERY_S", 0.05)
     app = app_over(store, data_dir=tmp_path)
     desk: Desk = app.state.services.desk
-    forget, tried = desk.conversations.forget, []
+    forget, tried = desk.retention.forget, []
 
-    def fails_at_first() -> None:
+    def fails_at_first() -> Counts:
         tried.append("once")
         if len(tried) == 1:
             raise DeskUnavailable("not now")
-        forget()
+        return forget()
 
-    monkeypatch.setattr(desk.conversations, "forget", fails_at_first)
+    monkeypatch.setattr(desk.retention, "forget", fails_at_first)
     with TestClient(app):
         _rated(desk)
         with closing(sqlite3.connect(tmp_path / DESK)) as write, write:

@@ -59,10 +59,10 @@ def _age(data_dir: Path, answer_id: str, days: float) -> None:
         write.execute("UPDATE answers SET created_at = ?", (then.isoformat(" "),))
 
 
-def test_an_answer_is_remembered_by_what_it_cites_and_not_by_what_was_typed(
+def test_an_answer_is_remembered_with_what_it_cites_and_the_masked_question(
     asking: TestClient, data_dir: Path
 ) -> None:
-    asked = {"question": f"{SHARE} {TYPED}", "country": "PT"}
+    asked = {"question": f"Mail me at eva.lund@uni.example: {SHARE}", "country": "PT"}
     answer = asking.post("/v1/answers", json=asked).json()
     [row] = rows(data_dir, "SELECT * FROM answers")
     assert row["answer_id"] == answer["id"]
@@ -72,7 +72,7 @@ def test_an_answer_is_remembered_by_what_it_cites_and_not_by_what_was_typed(
         each["document_id"] for each in answer["citations"]
     ]
     assert json.loads(row["timings_ms"]) == answer["timings_ms"]
-    assert TYPED not in str(row)
+    assert row["question"] == f"Mail me at [email]: {SHARE}"
 
 
 def test_answers_of_every_door_are_remembered(asking: TestClient, data_dir: Path) -> None:
@@ -103,6 +103,14 @@ def test_feedback_on_an_answer_is_kept_and_said_again_it_is_replaced(
     assert asking.post("/v1/feedback", json={**first, "helpful": True, "comment": " "}).is_success
     [row] = rows(data_dir, "SELECT * FROM feedback")
     assert (row["helpful"], row["comment"]) == (1, None)
+
+
+def test_personal_data_in_a_comment_are_masked(asking: TestClient, data_dir: Path) -> None:
+    comment = "Call Odile de la Tour on +351 912 345 678, not me."
+    told = {"answer_id": _asked(asking), "helpful": False, "comment": comment}
+    assert asking.post("/v1/feedback", json=told).is_success
+    [row] = rows(data_dir, "SELECT comment FROM feedback")
+    assert row["comment"] == "Call [name] on [phone], not me."
 
 
 def test_feedback_on_an_answer_nobody_gave_is_not_found(asking: TestClient, data_dir: Path) -> None:
@@ -168,7 +176,7 @@ def test_answers_and_the_feedback_on_them_are_forgotten_when_they_expire(
     _age(data_dir, "", DAYS + 0.1)
     kept = _asked(asking)
     assert len(rows(data_dir, "SELECT * FROM answers")) == 2
-    asking.app.state.services.desk.conversations.forget()  # type: ignore[attr-defined]
+    asking.app.state.services.desk.retention.forget()  # type: ignore[attr-defined]
     assert {row["answer_id"] for row in rows(data_dir, "SELECT * FROM answers")} == {kept}
     assert rows(data_dir, "SELECT * FROM feedback") == []
 

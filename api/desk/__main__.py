@@ -1,0 +1,160 @@
+"""What is kept of people: ``python -m api.desk status | forget | export | erase``.
+
+Run beside the server or without it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+from email_validator import EmailNotValidError, validate_email
+
+from api.desk.database import DESK, Database, DeskUnavailable
+from api.desk.persons import Persons
+from api.desk.retention import Kept, Retention
+from api.settings import ApiSettings
+from rag.errors import BadSetting
+from rag.settings import Settings, read_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Address = Annotated[str, typer.Option(help="The person's e-mail address.")]
+
+_Result = TypeVar("_Result")
+
+
+@app.callback()
+def desk() -> None:
+    """What is kept of people: tell, delete what has expired, hand over or erase one person's."""
+    # What goes wrong is told in a line of our own.
+    logging.getLogger("api.desk").addHandler(logging.NullHandler())
+
+
+@app.command()
+def status() -> None:
+    """Tell how much is kept, since when, and whether anything has outlived its time."""
+    settings, database = _database()
+    _print_kept(settings, _done(_retention(settings, database).kept))
+
+
+@app.command()
+def forget() -> None:
+    """Delete now what has expired (a running server does so every hour), and tell what is left."""
+    settings, database = _database()
+    retention = _retention(settings, database)
+    print(f"deleted: {_done(retention.forget)}")
+    _print_kept(settings, _done(retention.kept))
+
+
+@app.command()
+def export(
+    address: Address,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; by default it is printed.")
+    ] = None,
+) -> None:
+    """Write what is kept of one person as JSON: tickets, and answers and feedback with them."""
+    person = _checked(address)
+    _, database = _database()
+    found = _done(lambda: Persons(database).find(person))
+    told = {"address": person, "exported_at": datetime.now(UTC), **asdict(found)}
+    text = json.dumps(told, ensure_ascii=False, indent=2, default=datetime.isoformat)
+    if out is None:
+        print(text)
+    else:
+        _write(out, f"{text}\n")
+    print(f"api.desk: {found.counts}", file=sys.stderr)
+
+
+@app.command()
+def erase(
+    address: Address,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Delete what is kept of one person, down to the bytes in the files."""
+    person = _checked(address)
+    _, database = _database()
+    persons = Persons(database)
+    found = _done(lambda: persons.find(person))
+    if not yes and found.counts:
+        typer.confirm(f"Delete of {person}: {found.counts}?", abort=True, err=True)
+    # Even where nothing is found: it may have been deleted before, and its bytes not.
+    print(f"deleted: {_done(lambda: persons.erase(person))}")
+    if found.mentioned_in:
+        print(f"kept: the address is also in tickets of others: {', '.join(found.mentioned_in)}")
+
+
+def _database() -> tuple[ApiSettings, Database]:
+    """Open the database that the settings name; none is made where there is none."""
+    try:
+        core, own = read_settings(Settings), read_settings(ApiSettings)
+        url = own.desk.database_url.get_secret_value()
+        if not url and not (core.data_dir / DESK).exists():
+            _fail(f"there is no {core.data_dir / DESK}; HELPDESK_DATA_DIR names its folder")
+        database = Database(url, core.data_dir)
+        database.migrate()
+    except BadSetting as error:
+        _fail(str(error), code=2)
+    except DeskUnavailable as error:
+        _fail(str(error))
+    return own, database
+
+
+def _retention(settings: ApiSettings, database: Database) -> Retention:
+    kept = settings.retention
+    return Retention(database, kept.conversation_days, kept.ticket_days)
+
+
+def _done(work: Callable[[], _Result]) -> _Result:
+    try:
+        return work()
+    except DeskUnavailable:
+        _fail("the desk's database is busy or fails: run this again, what was to go may be left")
+
+
+def _print_kept(settings: ApiSettings, kept: Kept) -> None:
+    days = settings.retention
+    print(f"kept:    {kept.rows}")
+    print(f"expired: {kept.expired}")
+    print(f"oldest answer: {_day(kept.oldest_answer)} (kept {days.conversation_days} days)")
+    limit = f"{days.ticket_days} days" if days.ticket_days else "until erased"
+    print(f"oldest ticket: {_day(kept.oldest_ticket)} (kept {limit})")
+
+
+def _day(when: datetime | None) -> str:
+    return f"{when:%Y-%m-%d %H:%M} UTC" if when else "none"
+
+
+def _checked(address: str) -> str:
+    try:
+        return validate_email(address.strip(), check_deliverability=False).normalized
+    except EmailNotValidError:
+        _fail("--address must be an e-mail address, such as name@example.org", code=2)
+
+
+def _write(out: Path, text: str) -> None:
+    """Write a file that nobody else can read."""
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        _fail(f"cannot write {out}: {error.strerror}")
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    print(f"api.desk: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m api.desk")

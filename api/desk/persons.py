@@ -1,0 +1,108 @@
+"""What is kept of one person: handed over to them, or erased.
+
+A person is an e-mail address: a ticket is theirs where it was left for replies,
+and with it the answer that the ticket was about and the feedback on that. Other
+answers and feedback are nobody's: they hold no address, no account and no
+network address, and personal data in them are masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, select
+
+from api.desk.database import Database
+from api.desk.retention import Counts, deleted
+from api.desk.tables import ANSWERS, FEEDBACK, TICKETS
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is kept of one person, as it is stored."""
+
+    tickets: Sequence[Mapping[str, Any]]
+    answers: Sequence[Mapping[str, Any]]
+    feedback: Sequence[Mapping[str, Any]]
+    mentioned_in: Sequence[str]
+    """Ids of tickets of others that speak of the address."""
+
+    @property
+    def counts(self) -> Counts:
+        """How much it is."""
+        return Counts(len(self.answers), len(self.feedback), len(self.tickets))
+
+
+class Persons:
+    """Finds and erases what belongs to an address."""
+
+    def __init__(self, database: Database):
+        """Look in a database."""
+        self._database = database
+
+    def find(self, address: str) -> Person:
+        """Return what is kept of a person.
+
+        Args:
+            address: Their e-mail address, in small letters or capitals.
+
+        Raises:
+            DeskUnavailable: It cannot be read.
+        """
+        with self._database.reading() as connection:
+            answers, tickets = _theirs(connection, address)
+            of_them = FEEDBACK.c.answer_id.in_(select(ANSWERS.c.answer_id).where(answers))
+            return Person(
+                tickets=_rows(connection, TICKETS, tickets),
+                answers=_rows(connection, ANSWERS, answers),
+                feedback=_rows(connection, FEEDBACK, of_them),
+                mentioned_in=list(_mentions(connection, address)),
+            )
+
+    def erase(self, address: str) -> Counts:
+        """Delete what is kept of a person, from the files of the database, too.
+
+        Raises:
+            DeskUnavailable: It may still be there.
+        """
+        with self._database.writing() as connection:
+            gone = deleted(connection, *_theirs(connection, address))
+        self._database.scrub()
+        return gone
+
+
+def _theirs(
+    connection: Connection, address: str
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Which answers and which tickets belong to an address."""
+    every = connection.execute(select(TICKETS.c.ticket_id, TICKETS.c.email, TICKETS.c.answer_id))
+    # Compared here: of letters beyond ASCII SQLite does not know the small ones.
+    own = [row for row in every if _same(row.email, address)]
+    answers = ANSWERS.c.answer_id.in_([row.answer_id for row in own if row.answer_id])
+    return answers, TICKETS.c.ticket_id.in_([row.ticket_id for row in own])
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+def _mentions(connection: Connection, address: str) -> Iterator[str]:
+    """Ids of tickets of others whose text holds an address."""
+    wanted = select(
+        TICKETS.c.ticket_id, TICKETS.c.email, TICKETS.c.name, TICKETS.c.question, TICKETS.c.history
+    ).order_by(TICKETS.c.created_at)
+    for row in connection.execute(wanted):
+        said = (row.name or "", row.question, *(turn["text"] for turn in row.history))
+        if not _same(row.email, address) and address.casefold() in "\n".join(said).casefold():
+            yield row.ticket_id
+
+
+def _rows(
+    connection: Connection, table: Table, where: ColumnElement[bool]
+) -> list[Mapping[str, Any]]:
+    """Rows of a table, the oldest first; the hash of a private link tells nothing of anybody."""
+    columns = [column for column in table.columns if column.name != "token_sha256"]
+    wanted = select(*columns).where(where).order_by(table.c.created_at)
+    return [dict(row._mapping) for row in connection.execute(wanted)]

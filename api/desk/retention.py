@@ -1,0 +1,126 @@
+"""How long what people wrote is kept, and that nothing is left of it then."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, delete, false, func, select
+
+from api.desk.database import Database
+from api.desk.tables import ANSWERS, FEEDBACK, TICKETS
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many rows."""
+
+    answers: int
+    feedback: int
+    tickets: int
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return any(astuple(self))
+
+    def __str__(self) -> str:
+        """``answers 2, feedback 1, tickets 0``."""
+        return f"answers {self.answers}, feedback {self.feedback}, tickets {self.tickets}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the database holds."""
+
+    rows: Counts
+    expired: Counts
+    """Those of them that should not be there any more."""
+    oldest_answer: datetime | None
+    """In UTC; None where there is none."""
+    oldest_ticket: datetime | None
+
+
+class Retention:
+    """Deletes what has expired, and tells what is there."""
+
+    def __init__(self, database: Database, conversation_days: int, ticket_days: int):
+        """Keep for a number of days.
+
+        Args:
+            database: Where all is kept.
+            conversation_days: For answers, and the feedback on them, from when they were given.
+            ticket_days: For tickets, from when they were opened, whatever became of them
+                since; 0: until somebody erases them.
+        """
+        self._database = database
+        self._conversation_days = conversation_days
+        self._ticket_days = ticket_days
+        # Whoever deleted last may have been killed before it had scrubbed.
+        self._owed = True
+
+    def forget(self) -> Counts:
+        """Delete what has expired, from the files of the database, too.
+
+        Returns:
+            What was deleted.
+
+        Raises:
+            DeskUnavailable: It may still be there.
+        """
+        with self._database.writing() as connection:
+            gone = deleted(connection, *self._expired())
+        self._owed = self._owed or bool(gone)
+        if self._owed:
+            self._database.scrub()
+            self._owed = False
+        return gone
+
+    def kept(self) -> Kept:
+        """Tell what is there.
+
+        Raises:
+            DeskUnavailable: It cannot be read.
+        """
+        with self._database.reading() as connection:
+            return Kept(
+                rows=counted(connection, ANSWERS.c.answer_id.is_not(None), _EVERY_TICKET),
+                expired=counted(connection, *self._expired()),
+                oldest_answer=connection.scalar(select(func.min(ANSWERS.c.created_at))),
+                oldest_ticket=connection.scalar(select(func.min(TICKETS.c.created_at))),
+            )
+
+    def _expired(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        """Which answers and which tickets have expired."""
+        now = datetime.now(UTC)
+        answers = ANSWERS.c.created_at < now - timedelta(days=self._conversation_days)
+        if not self._ticket_days:
+            return answers, false()
+        return answers, TICKETS.c.created_at < now - timedelta(days=self._ticket_days)
+
+
+_EVERY_TICKET = TICKETS.c.ticket_id.is_not(None)
+
+
+def counted(
+    connection: Connection, answers: ColumnElement[bool], tickets: ColumnElement[bool]
+) -> Counts:
+    """Count some answers with the feedback on them, and some tickets."""
+    chosen = select(ANSWERS.c.answer_id).where(answers)
+    of_them = FEEDBACK.c.answer_id.in_(chosen)
+    wanted = ((ANSWERS, answers), (FEEDBACK, of_them), (TICKETS, tickets))
+    return Counts(
+        *(
+            connection.execute(select(func.count()).select_from(table).where(where)).scalar_one()
+            for table, where in wanted
+        )
+    )
+
+
+def deleted(
+    connection: Connection, answers: ColumnElement[bool], tickets: ColumnElement[bool]
+) -> Counts:
+    """Delete some answers with the feedback on them, and some tickets."""
+    gone = counted(connection, answers, tickets)
+    connection.execute(delete(ANSWERS).where(answers))
+    connection.execute(delete(TICKETS).where(tickets))
+    return gone
