@@ -9,14 +9,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from fpdf import FPDF
+
+from ingest import sandbox
+from ingest.models import Loaded
+from ingest.readings import Readings
+from ingest.sandbox import read_source
+from ingest.sources import Registry, named_sources
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from reading import ReaderHere
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-sys.path.insert(0, str(ROOT / "tests"))
 
 # No test may ask a model hub for anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+_MEMORY, _ROOM = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - what is below it is pytest's
+# An index is written with many waits for the disk: files of tests lie in memory, if it has room.
+if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +56,25 @@ def framework() -> Path:
     if not path.is_dir():
         pytest.skip("the corpora beside the project are absent")
     return path
+
+
+@pytest.fixture(scope="session")
+def framework_read(
+    framework: Path, root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[Loaded]:
+    """The real framework as ingest reads it, one `Loaded` a file; read once for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    source = named_sources([str(framework)], Registry.load(root / "corpus"), None).sources[0]
+    with FileLock(folder / "framework.lock"):
+        return read_source(source, readings=Readings(folder / "framework.sqlite"))
+
+
+@pytest.fixture
+def reader_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources are read in the process of the test."""
+    monkeypatch.setattr(sandbox, "_Worker", ReaderHere)
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, root: Path) -> Iterator[Desk]:
+def own_desk(tmp_path: Path, root: Path) -> Iterator[Desk]:
     with (
         ZenodoServer() as server,
         Client(
@@ -75,18 +75,24 @@ def desk(tmp_path: Path, root: Path) -> Iterator[Desk]:
         yield Desk(server, fetch, tmp_path / "data", root)
 
 
+@pytest.fixture
+def desk(own_desk: Desk, reader_here: None) -> Desk:
+    """The same, and files are read in the process of the test."""
+    return own_desk
+
+
 def test_a_deliverable_is_cited_with_its_number_version_and_page(
-    desk: Desk, pdf_bytes: Callable[..., bytes]
+    own_desk: Desk, pdf_bytes: Callable[..., bytes]
 ) -> None:
     pdf = ServedFile("202306 TIDE D6.7 - Gauges (v1).pdf", pdf_bytes(["Contents", FIRST]))
-    desk.server.add("TIDE D6.7 Lending of gauges", record_id=101, concept_id=100, files=(pdf,))
-    assert desk.ingest().documents == DocumentCounts(added=2)
-    answer = desk.ask()
+    own_desk.server.add("TIDE D6.7 Lending of gauges", record_id=101, concept_id=100, files=(pdf,))
+    assert own_desk.ingest().documents == DocumentCounts(added=2)
+    answer = own_desk.ask()
     assert "ninety" in answer.text
     cited = answer.citations[0]
     assert cited.quote == FIRST
     assert cited.url == (
-        f"{desk.server.base}/records/101/files/202306%20TIDE%20D6.7%20-%20Gauges%20(v1).pdf#page=2"
+        f"{own_desk.server.base}/records/101/files/202306%20TIDE%20D6.7%20-%20Gauges%20(v1).pdf#page=2"
     )
     assert (cited.deliverable, cited.version, cited.published) == ("TIDE D6.7", "v1", "2023-10-31")
     assert (cited.doi, cited.concept_doi) == ("10.5281/zenodo.101", "10.5281/zenodo.100")

@@ -12,17 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from reading import load_folder, load_jekyll
+from reading import load_folder
 
 from ingest.article_checks import FEWEST_ASKS, Shelf, check, read_shelf
 from ingest.evidence import Library, pinned_texts
 from ingest.loaders.jekyll import JekyllReader
-from ingest.models import Document, Source
+from ingest.models import Document, Loaded, Source
 from ingest.sources import Registry, named_sources
 from rag.models import Article, Evidence
 from rag.text import letters_digits, pin, sentences
 
-# All of the framework is read, three times over.
+# All of the framework is read, twice over.
 pytestmark = pytest.mark.timeout(600)
 
 ADDRESS = "https://framework.onemilliongenomes.eu"
@@ -42,9 +42,9 @@ def named(folder: Path, root: Path, address: str | None = None) -> Source:
 
 
 @pytest.fixture(scope="module")
-def source(framework: Path, root: Path) -> list[Document]:
+def source(framework_read: list[Loaded]) -> list[Document]:
     """The framework as its repository has it."""
-    return [each for loaded in load_jekyll(named(framework, root)) for each in loaded.documents]
+    return [each for loaded in framework_read for each in loaded.documents]
 
 
 @pytest.fixture(scope="module")

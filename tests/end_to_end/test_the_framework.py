@@ -14,13 +14,11 @@ from urllib.parse import unquote
 
 import pytest
 from bs4 import BeautifulSoup
-from reading import load_jekyll
 
 from eval.metrics import found_at, recall_at
 from eval.questions import read_questions
 from ingest.boilerplate import is_boilerplate
 from ingest.models import Document, Loaded
-from ingest.sources import Registry, named_sources
 from rag.answerer import Answerer
 from rag.models import Question, Turn
 from rag.settings import Settings
@@ -70,10 +68,9 @@ class Indexed:
 
 
 @pytest.fixture(scope="module")
-def loaded(framework: Path, root: Path) -> Loaded:
-    source = named_sources([str(framework)], Registry.load(root / "corpus"), None).sources[0]
+def loaded(framework_read: list[Loaded]) -> Loaded:
     everything = Loaded()
-    for each in load_jekyll(source):
+    for each in framework_read:
         everything.documents += each.documents
         everything.empty_pages += each.empty_pages
         everything.skipped += each.skipped

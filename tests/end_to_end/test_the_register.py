@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 from ingest.gaps import gaps_of
-from ingest.models import Document, EmptyPage
+from ingest.models import Document, EmptyPage, Loaded
 from ingest.register import Vocabulary, build_register, normal_address
-from ingest.sandbox import read_source
-from ingest.sources import Registry, named_sources
 from rag.models import Gap, Resource
 
 Row = dict[str, str]
@@ -28,12 +26,10 @@ REQUIRED_ON_GOVERNANCE = {
 
 
 @pytest.fixture(scope="module")
-def read(framework: Path, root: Path) -> tuple[list[Document], list[EmptyPage]]:
-    source = named_sources([str(framework)], Registry.load(root / "corpus"), None).sources[0]
-    loaded = read_source(source)
+def read(framework_read: list[Loaded]) -> tuple[list[Document], list[EmptyPage]]:
     return (
-        [document for each in loaded for document in each.documents],
-        [page for each in loaded for page in each.empty_pages],
+        [document for each in framework_read for document in each.documents],
+        [page for each in framework_read for page in each.empty_pages],
     )
 
 

@@ -75,6 +75,7 @@ def _tiny_corpus(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     ticking_clock: None,
+    reader_here: None,
 ) -> None:
     """Two invented articles instead of the shipped ones, and what else the commands read."""
     corpus = write({"articles/gauges/when.md": WHEN, "articles/ropes/coil.md": COIL}, "corpus")

@@ -20,6 +20,7 @@ from servers.site import SiteServer
 from typed import ingest, refusal, told
 
 from ingest import __main__ as command_line
+from ingest.fetch import client
 from ingest.sync import SourceState, SyncLog
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
@@ -57,12 +58,19 @@ def _tiny_corpus(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     ticking_clock: None,
+    reader_here: None,
 ) -> None:
     """One invented article instead of the shipped ones; no model but in a child process."""
     corpus = write({"articles/when.md": ARTICLE}, "corpus")
     monkeypatch.setenv("HELPDESK_CORPUS_DIR", str(corpus))
     monkeypatch.setattr(command_line, "build_embedder", lambda _: HashingEmbedder())
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does not answer is asked again at once."""
+    monkeypatch.setattr(client, "_backoff", lambda _: 0.0)
 
 
 def report(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
@@ -385,7 +393,7 @@ def test_an_address_in_ones_own_network_is_refused_in_one_line(
 
 
 def test_a_source_that_fails_keeps_its_state_and_status_says_that_it_is_stale(
-    site: SiteServer,
+    site: SiteServer, impatient: None
 ) -> None:
     report("--source", site.address)
     site.stop()
@@ -515,7 +523,7 @@ def test_only_what_is_due_is_read_when_one_says_so(tmp_path: Path) -> None:
     assert refusal(ingest("run", "--due", "--source", "ebb"), code=2)
 
 
-def test_a_source_that_was_never_had_can_be_removed(site: SiteServer) -> None:
+def test_a_source_that_was_never_had_can_be_removed(impatient: None) -> None:
     report("--source", "https://nowhere.invalid", code=1)
     assert status()["stale"] == ["nowhere.invalid"]
     assert ingest("remove", "nowhere.invalid").exit_code == 0

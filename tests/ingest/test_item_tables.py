@@ -438,22 +438,33 @@ MODEL = Path("assets") / "minimal-metadata-model"
 LISTED = Path(__file__).resolve().parent.parent / "data" / "metadata_items.csv"
 
 
+Page = tuple[str, int]
+"""A file, and the number of a page in it."""
+
+
 @pytest.fixture(scope="module")
-def tables(framework: Path) -> dict[tuple[str, int], ItemTable]:
-    """The tables of the framework's metadata model: file and page to table."""
+def pages(framework: Path) -> dict[Page, tuple[ItemTable, str]]:
+    """The pages with a table of the framework's metadata model: it, and all that is printed."""
     found = {}
     for path in sorted((framework / MODEL).glob("*.pdf")):
         last = None
         with pdfplumber.open(path) as document:
             for page in document.pages:
+                # Cells stand in the file one after the other.
+                printed = letters_digits("".join(each["text"] for each in page.chars))
                 table = read_item_table(page, last.columns if last else None)
                 if table is not None:
-                    last = found[path.name, page.page_number] = table
+                    last, found[path.name, page.page_number] = table, (table, printed)
     return found
 
 
+@pytest.fixture(scope="module")
+def tables(pages: Mapping[Page, tuple[ItemTable, str]]) -> dict[Page, ItemTable]:
+    return {place: table for place, (table, _) in pages.items()}
+
+
 def test_the_metadata_model_is_read_as_a_person_reads_it(
-    tables: Mapping[tuple[str, int], ItemTable],
+    tables: Mapping[Page, ItemTable],
 ) -> None:
     # The list was made from the rendered pages; it holds the first words of a condition.
     names = ("file", "page", "class", "item", "cardinality", "obligation", "condition", "review")
@@ -478,13 +489,10 @@ def test_the_metadata_model_is_read_as_a_person_reads_it(
 
 
 def test_every_block_of_the_metadata_model_is_text_of_its_page(
-    framework: Path, tables: Mapping[tuple[str, int], ItemTable]
+    pages: Mapping[Page, tuple[ItemTable, str]],
 ) -> None:
     checked = 0
-    for (file, number), table in tables.items():
-        with pdfplumber.open(framework / MODEL / file) as document:
-            # Cells stand in the file one after the other.
-            page = letters_digits("".join(x["text"] for x in document.pages[number - 1].chars))
+    for table, page in pages.values():
         blocks = [*table.others, *(block for row in table.rows for block in row.blocks)]
         for block in blocks:
             for cell in block.text.split(" | "):
@@ -494,7 +502,7 @@ def test_every_block_of_the_metadata_model_is_text_of_its_page(
 
 
 def test_nobody_who_wrote_a_note_is_named(
-    tables: Mapping[tuple[str, int], ItemTable],
+    tables: Mapping[Page, ItemTable],
 ) -> None:
     text = " ".join(
         block.text

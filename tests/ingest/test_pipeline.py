@@ -145,7 +145,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, ticking_clock: None) -> Desk:
+def desk(tmp_path: Path, ticking_clock: None, reader_here: None) -> Desk:
     """An empty desk; no two of its runs begin in the same minute."""
     return Desk(tmp_path)
 

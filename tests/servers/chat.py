@@ -5,33 +5,23 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from servers import running
 
 Turn = Callable[["Handler"], None]
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_POST(self) -> None:
+class Handler(running.Handler):
+    def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         owner = self.server.owner
         owner.requests.append(body)
         turn = owner.turns.pop(0) if len(owner.turns) > 1 else owner.turns[0]
         turn(self)
 
-    def log_message(self, *args: Any) -> None:
-        pass
-
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except OSError:
-            self.server.owner.left.set()
-            self.close_connection = True
+    def hung_up(self) -> None:
+        self.server.owner.left.set()
 
     def begin(self) -> None:
         self.close_connection = True
@@ -96,47 +86,17 @@ def dies(text: str) -> Turn:
 def fails(status: int) -> Turn:
     """An error instead of a reply."""
 
-    def turn(handler: Handler) -> None:
-        content = b'{"error": {"message": "no", "type": "server_error"}}'
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
-        handler.wfile.write(content)
-
-    return turn
+    content = b'{"error": {"message": "no", "type": "server_error"}}'
+    return lambda handler: handler.reply(status, content, {"Content-Type": "application/json"})
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    owner: ChatServer
-
-
-class ChatServer:
-    """The server; as a context manager it runs. The last turn serves all further requests."""
+class ChatServer(running.RunningServer):
+    """The server; its last turn serves all further requests."""
 
     def __init__(self, *turns: Turn) -> None:
+        super().__init__(Handler)
+        self.base_url = f"{self.address}/v1"
         self.turns = list(turns)
         self.requests: list[dict[str, Any]] = []
-        self.over = threading.Event()
         self.left = threading.Event()
         """Set when a reader hung up before the end."""
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self._server.owner = self
-        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

@@ -11,14 +11,12 @@ import hashlib
 import io
 import json
 import tarfile
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
 from urllib.parse import unquote
+
+from servers.running import Handler, RunningServer
 
 RESET = int(time.time()) + 3_000
 
@@ -71,13 +69,14 @@ def packed(commit: ServedCommit, top: str) -> bytes:
     return gzip.compress(buffer.getvalue())
 
 
-class GitHubServer:
+class GitHubServer(RunningServer):
     """Serves one repository, ``invented/tidewatch``, on 127.0.0.1."""
 
     owner = "invented"
     name = "tidewatch"
 
     def __init__(self, commit: ServedCommit):
+        super().__init__(_Handler)
         self.branches = {"main": commit}
         """By name; the first is the default. Change them while it runs."""
         self.requests: list[Asked] = []
@@ -87,26 +86,6 @@ class GitHubServer:
         """Name of the folder in the archive, instead of GitHub's."""
         self.archive: Callable[[bytes], bytes] = lambda content: content
         """What is done to an archive before it is sent."""
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
 
     def _named(self, ref: str) -> ServedCommit | None:
         if ref == "HEAD":
@@ -151,31 +130,15 @@ class GitHubServer:
         }
         return _json(answer, 200, {"ETag": f'W/"{commit.sha}"'})
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_GET(self) -> None:
-                asked = {name.lower(): value for name, value in self.headers.items()}
-                status, body, headers = server._answer(unquote(self.path))
-                if status == 200 and asked.get("if-none-match") == headers.get("ETag", "none"):
-                    status, body = 304, b""
-                server.requests.append(Asked(self.path, asked, status))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                if status != 304:
-                    self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Tests print nothing."""
-
-        return Handler
+class _Handler(Handler):
+    def do_GET(self) -> None:  # noqa: N802
+        github: GitHubServer = self.server.owner
+        status, body, headers = github._answer(unquote(self.path))
+        if status == 200 and self.fields.get("if-none-match") == headers.get("ETag", "none"):
+            status, body = 304, b""
+        github.requests.append(Asked(self.path, self.fields, status))
+        self.reply(status, body, headers)
 
 
 def _json(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+
+from servers.running import Handler, RunningServer
 
 _PATIENCE_S = 20
 _KNOCK_S = 0.05
@@ -31,7 +30,7 @@ class SlowAnswer:
         self.left = threading.Event()
         """Set where the listener went before the end."""
 
-    def write_to(self, handler: BaseHTTPRequestHandler) -> None:
+    def write_to(self, handler: Handler) -> None:
         try:
             self._say(handler, self._first)
             for _ in range(int(_PATIENCE_S / _KNOCK_S)):
@@ -44,26 +43,27 @@ class SlowAnswer:
             self.left.set()
 
     @staticmethod
-    def _say(handler: BaseHTTPRequestHandler, text: str) -> None:
+    def _say(handler: Handler, text: str) -> None:
         handler.wfile.write(text.encode())
         handler.wfile.flush()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+class _Handler(Handler):
+    # A connection is closed where its answer ends.
+    protocol_version = "HTTP/1.0"
 
-    def do_GET(self) -> None:
-        page = self.server.site.pages.get(self.path.partition("?")[0])
+    def do_GET(self) -> None:  # noqa: N802
+        page = self.server.owner.pages.get(self.path.partition("?")[0])
         if page is None:
             self.send_error(404)
             return
         self._head(page.media_type, page.headers)
         self.wfile.write(page.body.encode())
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self._head("text/event-stream", {})
-        self.server.site.answer.write_to(self)
+        self.server.owner.answer.write_to(self)
 
     def _head(self, media_type: str, headers: Mapping[str, str]) -> None:
         self.send_response(200)
@@ -72,43 +72,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def log_message(self, *args: Any) -> None:
-        pass
 
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except OSError:
-            self.close_connection = True
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    site: HostSite
-
-
-class HostSite:
-    """The site; as a context manager it runs."""
+class HostSite(RunningServer):
+    """The site."""
 
     answer: SlowAnswer
 
     def __init__(self) -> None:
+        super().__init__(_Handler)
+        self.origin = self.address
         self.pages: dict[str, HostPage] = {}
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.site = self
-        self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+
+from servers import running
 
 Behaviour = Callable[["Handler"], None]
 
@@ -24,29 +22,16 @@ class Seen:
     """Which connection it came on."""
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_GET(self) -> None:
-        fields = {name.lower(): value for name, value in self.headers.items()}
+class Handler(running.Handler):
+    def do_GET(self) -> None:  # noqa: N802
         owner = self.server.owner
-        owner.requests.append(Seen(self.path, fields, self.client_address[1]))
+        owner.requests.append(Seen(self.path, self.fields, self.client_address[1]))
         behaviours = owner.behaviours.get(self.path.partition("?")[0])
         if not behaviours:
             answer(404, b"no such page")(self)
             return
         behaviour = behaviours.pop(0) if len(behaviours) > 1 else behaviours[0]
         behaviour(self)
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except OSError:
-            self.close_connection = True
 
     def raw(self, content: bytes) -> None:
         """Send bytes as they are, and close."""
@@ -59,37 +44,13 @@ class Handler(BaseHTTPRequestHandler):
         return not self.server.owner.over.wait(seconds)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    owner: Misbehaving
-
-
-class Misbehaving:
-    """The server; as a context manager it runs."""
+class Misbehaving(running.RunningServer):
+    """The server."""
 
     def __init__(self) -> None:
+        super().__init__(Handler)
         self.requests: list[Seen] = []
         self.behaviours: dict[str, list[Behaviour]] = {}
-        self.over = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self._server.owner = self
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def on(self, path: str, *behaviours: Behaviour) -> str:
         """Behave so at a path, in turn, the last one for ever; returns the address."""
@@ -104,21 +65,9 @@ class Misbehaving:
         return [request.path for request in self.requests]
 
 
-def answer(
-    status: int = 200, body: bytes = b"", headers: Mapping[str, str] | None = None
-) -> Behaviour:
+def answer(status: int = 200, body: bytes = b"", headers: Mapping[str, str] = {}) -> Behaviour:
     """An answer as it should be."""
-
-    def behave(handler: Handler) -> None:
-        handler.send_response(status)
-        for name, value in (headers or {}).items():
-            handler.send_header(name, value)
-        if status != 304:
-            handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return behave
+    return lambda handler: handler.reply(status, body, headers)
 
 
 def redirect(to: str, status: int = 302) -> Behaviour:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from servers.running import Handler, RunningServer
 
 _TYPES = mimetypes.MimeTypes(filenames=())
 _TYPES.add_type("application/vnd.oasis.opendocument.text", ".odt")
@@ -54,19 +52,11 @@ def moved(location: str, status: int = 301) -> Answer:
     return Answer(b"", status, {"Location": location})
 
 
-class _Quiet(ThreadingHTTPServer):
-    """Says nothing of clients that are killed while they are answered."""
-
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass
-
-
-class SiteServer:
+class SiteServer(RunningServer):
     """Serves a folder on 127.0.0.1."""
 
     def __init__(self, folder: Path):
+        super().__init__(_Handler)
         self.folder = folder
         self.requests: list[Asked] = []
         self.robots: str | None = None
@@ -82,30 +72,6 @@ class SiteServer:
         """Paths where the connection is cut without an answer."""
         self.tags = True
         """Whether answers carry ETag and Last-Modified."""
-        self._http = _Quiet(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """No longer listen; may be called twice."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
 
     def list_all(self) -> None:
         """Make a sitemap of every page of the folder, as generators do."""
@@ -169,41 +135,26 @@ class SiteServer:
         body = page.read_bytes() if page.is_file() else b"<h1>Nothing here</h1>"
         return Answer(body, 404)
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_GET(self) -> None:
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                if urlsplit(self.path).path in server.cut:
-                    server.requests.append(Asked(self.path, headers, 0))
-                    self.close_connection = True
-                    return
-                answer = server._answer(self.path)
-                sent = dict(answer.headers) | server.more_headers.get(self.path, {})
-                status, body = answer.status, answer.body
-                if status == 200 and server.tags:
-                    sent.setdefault("ETag", f'"{hashlib.sha256(body).hexdigest()[:16]}"')
-                    if _holds(headers, sent):
-                        status, body = 304, b""
-                elif status == 200:
-                    sent.pop("Last-Modified", None)
-                server.requests.append(Asked(self.path, headers, status))
-                self.send_response(status)
-                for name, value in sent.items():
-                    self.send_header(name, value)
-                if status != 304:
-                    self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Tests print nothing."""
-
-        return Handler
+class _Handler(Handler):
+    def do_GET(self) -> None:  # noqa: N802
+        site: SiteServer = self.server.owner
+        headers = self.fields
+        if urlsplit(self.path).path in site.cut:
+            site.requests.append(Asked(self.path, headers, 0))
+            self.close_connection = True
+            return
+        answer = site._answer(self.path)
+        sent = dict(answer.headers) | site.more_headers.get(self.path, {})
+        status, body = answer.status, answer.body
+        if status == 200 and site.tags:
+            sent.setdefault("ETag", f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+            if _holds(headers, sent):
+                status, body = 304, b""
+        elif status == 200:
+            sent.pop("Last-Modified", None)
+        site.requests.append(Asked(self.path, headers, status))
+        self.reply(status, body, sent)
 
 
 def _holds(headers: Mapping[str, str], sent: Mapping[str, str]) -> bool:

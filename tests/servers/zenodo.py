@@ -15,9 +15,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
+
+from servers.running import Handler, RunningServer
 
 BANNER = "Planned intervention: this invented Zenodo rests on Thursday from 8 to 9."
 _UNQUOTED = "/!$&'()*+,;=:@"
@@ -105,17 +106,12 @@ def _moved(status: int, location: str) -> _Answer:
     return _Answer(status, b"", {"Location": location})
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """A client that hangs up is none of our business."""
-
-
-class ZenodoServer:
+class ZenodoServer(RunningServer):
     """Serves records on 127.0.0.1; add, change and delete them while it runs."""
 
     def __init__(self) -> None:
+        super().__init__(_Handler)
+        self.base = self.address
         self.records: dict[int, ServedRecord] = {}
         self.reserved: set[int] = set()
         """Ids that were given and not published."""
@@ -134,20 +130,6 @@ class ZenodoServer:
         self._asked_at: dict[str, list[float]] = {}
         self._slept = 0.0
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), self._handler())
-        self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> ZenodoServer:
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
-        )
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     # What a test does with it.
 
@@ -548,28 +530,12 @@ class ZenodoServer:
         }
         return {name: value for name, value in shown.items() if value != ""}
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        zenodo = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-            wbufsize = -1
-
-            def do_GET(self) -> None:
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                with zenodo._lock:
-                    zenodo.requests.append(Asked(self.path, headers))
-                    answer = zenodo.answer(self.path, headers)
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
-                self.end_headers()
-                self.wfile.write(answer.body)
-                self.wfile.flush()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
+class _Handler(Handler):
+    def do_GET(self) -> None:  # noqa: N802
+        zenodo: ZenodoServer = self.server.owner
+        headers = self.fields
+        with zenodo._lock:
+            zenodo.requests.append(Asked(self.path, headers))
+            answer = zenodo.answer(self.path, headers)
+        self.reply(answer.status, answer.body, answer.headers)
