@@ -26,8 +26,8 @@ NONE = ""
 """What only looks like a place."""
 
 Cue = Literal[
-    "own", "other", "compared", "model", "event", "agreed", "union", "court", "place", "surname",
-    "house", "tongue", "spoken", "following", "greeting", "title", "closing",
+    "own", "other", "compared", "among", "model", "event", "agreed", "union", "court", "place",
+    "surname", "house", "tongue", "spoken", "following", "greeting", "title", "closing",
 ]  # fmt: skip
 """What a word tells about the place beside it; the file says what each is for."""
 

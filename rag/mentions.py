@@ -23,7 +23,8 @@ Kind = Literal["name", "demonym", "city", "institution", "mail_domain", "phone"]
 
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"[.!?;·…]\s|\n")
-_MAIL = re.compile(r"[\w.+-]+@((?:[\w-]+\.)+[^\W\d_]{2,})")
+# Begun at the first letter of a run only: a file pasted as one long word would take seconds.
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@((?:[\w-]+\.)+[^\W\d_]{2,})")
 _LINK = re.compile(r"(?:https?://|www\.)\S+")
 _DIALLED_ABROAD = re.compile(r"(?<![\w+-])(?<!\d )00(?=[1-9]\d)")
 _CAPITALS = frozenset({"en", "nl", "de", "ga", "mt", None})
@@ -181,7 +182,7 @@ def _placed(words: Words, first: int, last: int) -> bool:
     if follows and words.has("house", last + 1, last + 1):
         return True
     before = words.text[: words.spans[first][0]]
-    if before.endswith("("):
+    if before.endswith("(") or words.text.startswith(":", words.spans[last][1]):
         return True
     if before.endswith(", ") and not follows:
         # "Hospital San Juan, Valencia", but "Regards, Valencia"
@@ -276,12 +277,18 @@ def _language(words: Words, mention: Mention, language: str | None) -> bool:
     if language == "ga" and fold(written) in _tongues("ga"):
         # No adjective looks like the name of a language there.
         return True
+    if precedes and mention.kind == "demonym" and words.word(first - 1).lower() == "into":
+        return True
     tongues = _tongues(language if language in LANGUAGES else "en") | _tongues("en")
     if not precedes or not (fold(written) in tongues or (lower and language not in _CAPITALS)):
         return False
     if words.word(first - 1).lower() == "auf":
         return True
     ends = not follows or words.has("following", last + 1, last + 1)
+    # "into Estonian and Latvian"
+    other = first > 2 and words.joined(first - 1) and words.has("following", first - 1, first - 1)
+    if ends and other and fold(words.word(first - 2)) in tongues:
+        return words.has("spoken", first - 3, first - 3)
     return ends and words.has("spoken", first - 1, first - 1)
 
 

@@ -121,9 +121,12 @@ def _aside(words: Words, mention: Mention, first: int, last: int) -> bool:
     begin, end = words.sentence(first)
     if any(words.ends("compared", word) for word in range(max(begin, first - _NEAR), first)):
         return True
+    if words.has("among", last + 1, min(end, last + _NEAR)):
+        return True
     if mention.kind == "demonym" and words.has("model", last + 1, last + 1):
         return True
-    if mention.kind == "city" and words.has("event", max(begin, first - _WITHIN), first - 1):
+    met = words.has("event", max(begin, first - _WITHIN), first - 1)
+    if mention.kind == "city" and (met or words.has("event", last + 1, last + 1)):
         return True
     # The Court of Justice sits in Luxembourg.
     court = words.has("court", max(begin, first - _NEAR), min(end, last + _NEAR))

@@ -62,6 +62,7 @@ class _Sentence:
             *self._said(),
             *self._about(self._in("i"), _NEAR, self._near_genes(), parted=False),
             *self._about(self._in("my"), 2, self._near_genes(), diseases=()),
+            *self._mine(),
             *self._about(self._relations(), _FAR, self._genetic, before=_BEFORE),
             *self._somebody(),
         ]
@@ -111,6 +112,18 @@ class _Sentence:
                     disease.last, person.first, person
                 ):
                     yield disease.first, person.last
+
+    def _mine(self) -> Iterator[tuple[int, int]]:
+        """A disease that the writer calls their own: "my breast cancer", but no patient's."""
+        patients = {hit.first for hit in (*self._in("patient"), *self._in("kin"))}
+        for my in self._in("mine"):
+            for disease in self._conditions:
+                # With a word between where it is no verb: "my breast cancer", "my account carries".
+                far = 1 if COMMON in disease.languages else 0
+                near = 0 <= disease.first - my.last <= far and _shared(my, disease)
+                others = patients.intersection(range(my.last, disease.last + 2))
+                if near and not others and not self._chance(my, disease):
+                    yield my.first, disease.last
 
     def _relations(self) -> list[Hit]:
         """Such as "my daughter": both words beside each other, or one that says both."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from rag.countries import countries_in
+from rag.gazetteer import load_places
 from rag.personal.numbers import Stretch
 from rag.personal.words import Reading, given_names, listed
 
@@ -41,6 +42,14 @@ _CITED = re.compile(
     r"[ ,]*(?:et al\b|and colleagues\b|(?:(?:and|&)[ ]\w+[ ,]*)?\(?(?:19|20)\d\d[a-z]?\b\)?)"
 )
 _MAILBOX = re.compile(r"[ ]*[<(]\x00")
+_SIGNED_WITH = re.compile(
+    r"(?:[ ]*[,(|/–—-][^\n?!]{0,90}|[ ]+[\x00\d][^\n?!]{0,40})?[.!]?(?:[ ]*\n[^\n?]{0,60}){0,6}"
+)
+"""What may follow who signs, up to the end: a task, a house, a town, a number."""
+_LAST_BEGINS = re.compile(r"[\n.!?…·;]\W*\s\W*$|\n\W*$")
+_LEAD = 4
+"""Words before a name in the last sentence: "Greetings from Plovdiv", "Laboratory head"."""
+_AFTER_LEAD = (" ", ", ", ": ", " – ", " - ")
 _LOOKED_AFTER = 60
 """Characters after a name in which a citation would show."""
 
@@ -78,6 +87,7 @@ class _Finder:
         self._reading = reading
         self._tokens = reading.tokens
         self._language = language
+        self._end = len(reading.text.rstrip())
         self._signed: set[int] = set()
         """Where small letters will do: people sign so."""
         self._endings: set[int] = set()
@@ -90,7 +100,7 @@ class _Finder:
         units = self._places.get(place)
         if not token.text[0].isupper():
             return self._small(place) if units == 2 and place in self._signed else None
-        if units is None and place and self._joined_before(place):
+        if units is None and (self._titled(place) or (place and self._joined_before(place))):
             return None
         run = self._run(place)
         if run is None or not self._told(place, run, units) or self._no_person(run):
@@ -107,7 +117,9 @@ class _Finder:
         last = run.last - 1
         if given or last in self._reading.hits("surname"):
             return True
-        if self._mailbox_follows(run) or self._presents_itself(run):
+        if self._double(run):
+            return True
+        if self._mailbox_follows(run) or self._presents_itself(run) or self._signs(run):
             return True
         hungarian = "hu" in given_names().get(self._tokens[last].text.lower(), ())
         return hungarian and self._language() == "hu"
@@ -142,9 +154,21 @@ class _Finder:
                 self._endings.add(named)
         for hit in reading.hits("title").values():
             place = self._untitled(hit.first)
-            if place > hit.first and not self._tokens[hit.first].text.isupper():
+            acronym = hit.last == hit.first + 1 and self._tokens[hit.first].text.isupper()
+            if place == hit.first or (acronym and len(self._tokens[hit.first].text) > 1):
+                continue
+            gap, before = self._reading.gap(place), self._tokens[place - 1].text
+            ended = "," in gap or ("." in gap and len(before) > _ABBREVIATION)
+            if ended or acronym:
+                # "a doctor, Oslo", and "M." may be an initial: two words are a name all the same.
+                places.setdefault(place, 2)
+            else:
                 places[place] = 1
         return places
+
+    def _titled(self, place: int) -> bool:
+        """Whether a title stands at a token: the name begins behind it."""
+        return place in self._reading.hits("title") and self._untitled(place) in self._places
 
     def _untitled(self, place: int) -> int:
         """The first token after titles."""
@@ -203,6 +227,8 @@ class _Finder:
             token = self._tokens[place]
             if token.folded in particles or token.text.lower() in given_names():
                 continue
+            if place > run.first and run.units > 1 and self._reading.gap(place) == "-":
+                continue  # "Ada Brook-West"
             if place in stops:
                 return True
         if any(place in reading.hits("known") for place in range(run.first, run.last)):
@@ -214,8 +240,10 @@ class _Finder:
         if _CITED.match(following) or self._names_disease(run.last):
             return True
         written = reading.text[tokens[0].start : end]
-        # "Sofia Bulgaria" is no person, but "India Knight" is one.
-        return bool(countries_in(written.partition(" ")[2] if run.given else written))
+        # "Sofia Bulgaria" is no person, but "India Knight" and "Ada Holt-Pole" are.
+        return "-" not in written and bool(
+            countries_in(written.partition(" ")[2] if run.given else written)
+        )
 
     def _names_disease(self, place: int) -> bool:
         """Whether what follows makes the name a disease's: "Down syndrome", "Crohn's disease"."""
@@ -230,10 +258,12 @@ class _Finder:
         before = self._tokens[place - 1]
         if any(mark in gap for mark in "-'’/_") and not gap.strip("-'’/_"):
             return before.text[0].isupper() or "-" in gap or "/" in gap
-        institutions = self._reading.hits("institution")
-        near = [place - 1] if place < 2 or "." in gap else [place - 1, place - 2]
-        if gap.strip(" \u00a0."):
+        if gap.strip(" \u00a0.") or ("." in gap and len(before.text) > _ABBREVIATION):
             return False
+        institutions = self._reading.hits("institution")
+        # "Institut de Anna", but "Laboratory head Anna"
+        further = place > 1 and "." not in gap and len(before.text) <= _ABBREVIATION
+        near = [place - 1, place - 2] if further else [place - 1]
         return any(each in institutions for each in near)
 
     def _begins_line(self, place: int) -> bool:
@@ -269,6 +299,31 @@ class _Finder:
         after = self._reading.text[end : end + _LOOKED_AFTER]
         alone = run.first > 0 and self._reading.gap(run.first).rstrip(" ").endswith("\n")
         return bool(_HERE.match(after) or (alone and _LINE_END_ALONE.match(after)))
+
+    def _double(self, run: _Run) -> bool:
+        """Whether a capital comes before a double name: "Ada Holt-Pole"."""
+        words = self._tokens[run.first : run.last]
+        if len(words) != 3 or run.units != 2:
+            return False
+        gaps = [self._reading.gap(place) for place in range(run.first + 1, run.last)]
+        double = gaps == [" ", "-"] and all(len(word.text) > 1 for word in words)
+        return double and self._language() != "de"  # where every noun has a capital
+
+    def _signs(self, run: _Run) -> bool:
+        """Whether a name is what a message ends with, a few words about it included."""
+        start, end = self._tokens[run.first].start, self._tokens[run.last - 1].end
+        if not _SIGNED_WITH.fullmatch(self._reading.text, end, max(end, self._end)):
+            return False
+        written = self._reading.text[start:end]
+        if not run.given and "-" not in written and any(load_places().forms.find(written)):
+            return False  # "Scrivo da Udine"
+        lead = 0 if self._language() == "de" else _LEAD
+        for place in range(run.first, max(0, run.first - lead - 1), -1):
+            if _LAST_BEGINS.search(self._reading.gap(place)):
+                return True
+            if place == run.first and self._reading.gap(place) not in _AFTER_LEAD:
+                return False
+        return False
 
 
 def _capitalised(word: str) -> bool:

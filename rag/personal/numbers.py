@@ -36,7 +36,7 @@ _FOREIGNER = re.compile(r"(?<![\w-])[XYZ]-?\d{7}-?[A-Z](?!\w)")
 _LETTERED = re.compile(r"(?<![\w./-])[A-Z]{1,4}[ -]?\d{4,10}[A-Z]?(?!\w)")
 """As on passports and cards; a word before it must say so."""
 _PHONE = re.compile(
-    r"(?<![\w.,/+#-])(?:\+ ?)?\(?\d(?:(?:[ ./()-]|\ ?\(0\)\ ?|\ -\ ){0,2}\d){5,14}(?!\w)"
+    r"(?<![\w.,/+#-])(?:\+ ?)?\(?\d(?:(?:(?!\. )[ ./()-]|\ ?\(0\)\ ?|\ -\ ){0,2}\d){5,14}(?!\w)"
 )
 _VERSION = re.compile(r"(?:^|\D)\d\.\d")
 """No number of a person has single digits between full stops."""

@@ -52,9 +52,47 @@ def test_a_full_name_is_masked_and_nothing_else(text, shown):
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
+        ("Is it free?\nXorwena Quastel, helpdesk lead", "Is it free?\n[name], helpdesk lead"),
+        ("It never comes. Xivo Quastel, Matera.", "It never comes. [name], Matera."),
+        ("Which one? Reported by Xig Quastel, Gent.", "Which one? Reported by [name], Gent."),
+        ("Wer hilft?\nXhekla Quastel, Rechenzentrum", "Wer hilft?\n[name], Rechenzentrum"),
+        ("Ποιος απαντά;\nΞαγλαΐα Κουάστα, γιατρός", "Ποιος απαντά;\n[name], γιατρός"),
+        ("A Mrs Xinifred Easter-Pole has it.", "A Mrs [name] has it."),
+        ("Le dossier de M. Xyacinthe Quastel est là.", "Le dossier de [name] est là."),
+        ("Д-р Цветла Гърдева пита.", "Д-р [name] пита."),
+        ("We chose Xagnfrid Moen-Strand to sit in.", "We chose [name] to sit in."),
+        ("I am at a university. Xarvid Holm-West, Oslo", "I am at a university. [name], Oslo"),
+    ],
+)
+def test_a_name_that_is_not_listed_is_told_by_where_it_stands(text, shown):
+    assert masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Was kostet es? Reine Neugier.",
+        "Wer hilft? Ich brauche es für eine Studie zu Rheuma.",
+        "Quando apre? Scrivo da Udine.",
+        "Kdo pomůže? Pracuji v Hradci Králové.",
+        "Is it in the code? We use Dublin Core.",
+        "Who helps? Prison doctor, Timișoara.",
+        "I write as a doctor. Running it I can.",
+        "A figure is missing. The Kaplan-Meier curve.",
+        "Τι κάνει το Εθνικό Ίδρυμα Ερευνών;",
+    ],
+)
+def test_other_words_at_the_end_of_a_message_are_no_name(text):
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
         ("Write to eva.lund@uni.example now", "Write to [email] now"),
         ("Write to eva.lund (at) uni.example now", "Write to [email] now"),
         ("Call +372 5123 4567.", "Call [phone]."),
+        ("+351 912 345 678. 14 samples", "[phone]. 14 samples"),
         ("Rufen Sie 0170 1234567 an", "Rufen Sie [phone] an"),
         ("Llámame al 612 345 678 mañana", "Llámame al [phone] mañana"),
         ("Tel:020 7946 0991", "Tel:[phone]"),
@@ -90,6 +128,10 @@ def test_numbers_and_addresses_of_people_are_masked(text, shown):
         "Synnyin vuonna 1960 ja minulla on syöpä.",
         "Our patient, a 7-year-old boy with epilepsy, moved.",
         "The diagnosis of my son is not in the file.",
+        "My breast cancer makes me ask.",
+        "Mein Brustkrebs macht mir Sorgen.",
+        "Moja padaczka jest rzadka.",
+        "I'm 12 weeks pregnant and ask.",
     ],
 )
 def test_the_health_of_somebody_is_personal(text):
@@ -113,6 +155,9 @@ def test_genes_and_variants_stay_in_what_is_said_of_somebody():
         "We hold cancer data of 500 patients.",
         "I have a question about cancer data.",
         "My project on diabetes ended.",
+        "My cancer cohort is ready, my diabetes patient asks why.",
+        "My account carries my old name.",
+        "Unsere Klinik meldet Kinder mit Epilepsie",
         "Crohn's disease, Down syndrome, Huntington, Li-Fraumeni, Lou Gehrig's disease",
         "Charcot-Marie-Tooth, Ehlers-Danlos and Prader-Willi syndromes, a Phred score of 30",
         "As Smith et al. 2021 say, and Maria Jones (2019) too.",
@@ -233,6 +278,7 @@ HOSTILE = [
     ),
     *"dr hab |[name]|my cancer data |von |J. |et al |1.1.|HP:0|10.1234/|İ|ǅ|1:1:|+|--".split("|"),
     *"my daughter has cancer |cancer. |1/|DE89370400440532013000 |x (at) y.org |07 07 ".split("|"),
+    *("Aa Bb, c\n", "Aa Bb-Cc ", "Aa Bb\n\n\n\n\n\n", "M. Aa Bb ", "my old cancer "),
     *("\n", "--\n", "\n_", "Kind regards,\n", "\n\nAnna Nowak\n"),
 ]
 
