@@ -17,11 +17,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from eval.gate import FloorLowered, Floors, accepted, broken, corpus_hash
+from eval.metrics import Interval
 from eval.questions import Judged, read_questions
 from eval.run import RUN, About, Run, ask, build_index, run_of
 from eval.support import EntailmentModel, Supports, lexical_support, semantic_support
+from eval.triage import read_messages
+from eval.triaging import gated
 from rag.errors import HelpdeskError
 from rag.settings import Settings, read_settings
+from rag.triage.sorter import Sorter
 from rag.wiring import build_answerer, build_embedder, open_index
 
 app = typer.Typer(
@@ -157,17 +161,18 @@ def gate(
     settings = _indexed(settings, _DATA / "documents", articles=True)
     measured = _measure(judged, settings, lexical_support, {})
     _show(measured)
+    scores = {**measured.scores, **_sorting()}
     corpus = corpus_hash(_gated(settings))
     failures = [f"{row.id}: {row.error}" for row in measured.rows if row.error]
     if accept and not failures:
         try:
-            new = accepted(floors, measured.scores, corpus, lower or ())
+            new = accepted(floors, scores, corpus, lower or ())
         except FloorLowered as error:
             _fail(f"floors stay: {error}")
         _FLOORS.write_text(new.model_dump_json(indent=1) + "\n", encoding="utf-8")
         print(f"floors set in {_FLOORS.name}")
         return
-    failures += broken(floors, measured.scores, corpus)
+    failures += broken(floors, scores, corpus)
     for failure in failures:
         print(f"gate: {failure}", file=sys.stderr)
     if failures:
@@ -175,14 +180,29 @@ def gate(
     print("gate: open")
 
 
+def _sorting() -> dict[str, Interval]:
+    """How well messages that nothing learned from are sorted."""
+    try:
+        messages = read_messages(_DATA / "triage.jsonl")
+        sorter = Sorter.load()
+    except (HelpdeskError, OSError, ValueError) as error:
+        _fail(str(error))
+    with _bar(len(messages), "Sorting") as advance:
+        scores = gated(messages, sorter, lambda: advance(1))
+    for name, score in scores.items():
+        print(f"{name:28} {score.mean:.3f}  n={score.count}")
+    return scores
+
+
 def _gated(settings: Settings) -> list[tuple[str, Path]]:
-    """What the floors were set on: questions, documents, articles.
+    """What the floors were set on: questions, messages, documents, articles.
 
     Code, glossary and countries are what is judged: they may change, and must not make it worse.
     """
     articles = settings.corpus_dir / "articles"
     return [
         ("questions.jsonl", _DATA / "questions.jsonl"),
+        ("triage.jsonl", _DATA / "triage.jsonl"),
         *(
             (f"{root.name}/{file.relative_to(root).as_posix()}", file)
             for root in (_DATA / "documents", articles)
@@ -297,13 +317,13 @@ def _commit() -> str | None:
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], None]]:
+def _bar(total: int, doing: str = "Asking") -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None
         return
     with Progress(console=console) as bars:
-        task = bars.add_task("Asking", total=total)
+        task = bars.add_task(doing, total=total)
         yield lambda count: bars.advance(task, count)
 
 

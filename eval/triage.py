@@ -51,10 +51,13 @@ class TriageScores:
     intent_macro_f1: float
     """Every intent counts alike, however rare."""
     intent_f1: dict[str, float]
+    priority_macro_f1: float
     accuracy: dict[str, Interval]
     """By field."""
-    personal_data_missed: int
-    """Messages with personal data that were taken for harmless: the costly error."""
+    personal_data_recall: Interval | None
+    """Share of the messages with personal data that were seen to hold it; None: there are none."""
+    personal_data_alarms: Interval | None
+    """Share of the others that were said to hold some."""
 
 
 def read_messages(file: Path) -> list[Message]:
@@ -81,30 +84,48 @@ def score_triage(
         messages: Judged messages.
         predict: Subject and text to labels; it sees nothing else.
 
-    Source: macro-averaged F1 as in Sokolova and Lapalme 2009, over the intents
+    Source: macro-averaged F1 as in Sokolova and Lapalme 2009, over the labels
     that occur among the judgements or the predictions.
     """
     if not messages:
         raise ValueError("there are no messages to score")
     predicted = [predict(message.subject, message.text) for message in messages]
-    wanted, given = [each.intent for each in messages], [each.intent for each in predicted]
-    intents = sorted({*wanted, *given})
-    by_intent = f1_score(wanted, given, labels=intents, average=None, zero_division=0.0)
+    by_intent = _f1([each.intent for each in messages], [each.intent for each in predicted])
+    by_priority = _f1([each.priority for each in messages], [each.priority for each in predicted])
+    both = list(zip(messages, predicted, strict=True))
     return TriageScores(
         messages=len(messages),
-        intent_macro_f1=float(by_intent.mean()),
-        intent_f1={name: float(value) for name, value in zip(intents, by_intent, strict=True)},
+        intent_macro_f1=_mean(by_intent),
+        intent_f1=by_intent,
+        priority_macro_f1=_mean(by_priority),
         accuracy={
             field: bootstrap(
                 [
                     float(getattr(message, field) == getattr(labels, field))
-                    for message, labels in zip(messages, predicted, strict=True)
+                    for message, labels in both
                 ]
             )
             for field in Labels.model_fields
         },
-        personal_data_missed=sum(
-            message.contains_personal_data and not labels.contains_personal_data
-            for message, labels in zip(messages, predicted, strict=True)
-        ),
+        personal_data_recall=_seen(both, personal=True),
+        personal_data_alarms=_seen(both, personal=False),
     )
+
+
+def _f1(wanted: Sequence[str], given: Sequence[str]) -> dict[str, float]:
+    labels = sorted({*wanted, *given})
+    scores = f1_score(wanted, given, labels=labels, average=None, zero_division=0.0)
+    return {name: float(score) for name, score in zip(labels, scores, strict=True)}
+
+
+def _mean(scores: dict[str, float]) -> float:
+    return sum(scores.values()) / len(scores)
+
+
+def _seen(both: Sequence[tuple[Message, Labels]], *, personal: bool) -> Interval | None:
+    seen = [
+        float(labels.contains_personal_data)
+        for message, labels in both
+        if message.contains_personal_data == personal
+    ]
+    return bootstrap(seen) if seen else None

@@ -21,6 +21,8 @@ from rag.refusals import Refusals
 from rag.reranker import load_reranker
 from rag.retriever import Retriever, Weights
 from rag.settings import Settings
+from rag.triage.sorter import Sorter
+from rag.triage.triager import Triager
 from rag.unwritten import Examples, Unwritten
 
 if TYPE_CHECKING:
@@ -112,6 +114,16 @@ def build_answerer(
         author=author or build_author(settings, generation, embedder),
         contacts=load_contacts(corpus, settings.answer.contacts_file),
     )
+
+
+def build_triager(settings: Settings) -> Triager:
+    """Put together what sorts messages; what was learned is read with the first one.
+
+    Raises:
+        BadSetting: A file of contact points is broken.
+    """
+    contacts = load_contacts(settings.corpus_dir, settings.answer.contacts_file)
+    return Triager(Sorter.load, contacts, settings.answer.contact)
 
 
 def build_author(settings: Settings, generation: Generation, embedder: Embedder) -> Author | None:

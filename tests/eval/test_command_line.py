@@ -196,6 +196,7 @@ def gate(invented: Store, root: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(command, "read_questions", only)
     monkeypatch.setattr(command, "_indexed", indexed)
     monkeypatch.setattr(command, "build_embedder", lambda _: HashingEmbedder())
+    monkeypatch.setattr(command, "_sorting", dict)
     return lambda *arguments: CliRunner().invoke(command.app, ["gate", *arguments])
 
 

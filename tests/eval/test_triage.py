@@ -49,14 +49,21 @@ def test_a_predictor_is_scored_against_the_judge(tmp_path: Path) -> None:
         "intent": 0.75, "country": 0.75, "priority": 0.5, "answerable": 1.0,
         "contains_personal_data": 0.75,
     }  # fmt: skip
-    assert (found.messages, found.personal_data_missed) == (4, 1)
+    # low: precision 2/4, recall 1; normal and high: never given.
+    assert found.priority_macro_f1 == pytest.approx((2 / 3 + 0 + 0) / 3)
+    assert found.personal_data_recall is not None
+    assert found.personal_data_alarms is not None
+    assert (found.messages, found.personal_data_recall.mean) == (4, 0.0)
+    assert (found.personal_data_alarms.mean, found.personal_data_alarms.count) == (0.0, 3)
 
 
 def test_the_judge_itself_scores_full_marks(tmp_path: Path) -> None:
     messages = read_messages(_file(tmp_path))
     by_text = {message.text: message for message in messages}
     found = score_triage(messages, lambda _, text: by_text[text])
-    assert found.intent_macro_f1 == 1.0
+    assert (found.intent_macro_f1, found.priority_macro_f1) == (1.0, 1.0)
+    assert found.personal_data_recall is not None
+    assert found.personal_data_recall.mean == 1.0
     assert {score.mean for score in found.accuracy.values()} == {1.0}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eval.triage import Message, read_messages
+from rag.countries import COUNTRIES
 from rag.language import LANGUAGES
 
 _ADDRESS = re.compile(r"[\w.+-]+@([\w.-]+\w)")
@@ -74,3 +75,9 @@ def test_nothing_that_is_judged_by_was_learned(
             if count > 0.6 * min(sizes[place], len(pieces))
         ]
     assert alike == []
+
+
+def test_no_country_is_told_that_the_helpdesk_does_not_know(
+    learned: list[Message], judged: list[Message]
+) -> None:
+    assert {message.country for message in [*learned, *judged]} == {None, *COUNTRIES}

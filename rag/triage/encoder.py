@@ -1,0 +1,155 @@
+"""Messages to vectors: the embedder's own model, tuned further for triage.
+
+Only what tuning added is kept in the project: two narrow matrices for each of
+the model's, whose product is added to it (low-rank adaptation, Hu et al. 2021,
+https://arxiv.org/abs/2106.09685). Weights and pieces come from the package of
+the embedder. It runs in NumPy, as a message now and then needs no more.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rag.triage.e5_file import E5File, Floats
+
+LONGEST = 192
+"""Pieces of a message that are read; the examples have 160 at most."""
+ROLE = "query: "
+"""What the model was taught to see before a text that asks."""
+GAP = "\u2581"
+"""What stands for a space among pieces."""
+_SPACES = re.compile(" {2,}")
+
+Ids = Sequence[int]
+
+
+class Cutter:
+    """Cuts a text into pieces, as the embedder does."""
+
+    def __init__(self, weights: E5File):
+        """Take the pieces of a model."""
+        # Imported here: it takes longer than all that is done with it elsewhere.
+        from tokenizers.models import Unigram
+
+        self._pieces = weights.pieces
+        self._model: Any = Unigram(list(weights.pieces.scores), weights.pieces.unknown)
+
+    def ids(self, text: str, longest: int = LONGEST) -> list[int]:
+        """Return the ids of a text's pieces, the marks of its begin and end included."""
+        return [each for each, _ in self.pieces(text, longest)]
+
+    def pieces(self, text: str, longest: int = LONGEST) -> list[tuple[int, str]]:
+        """Return the same with how each is written, which its id alone need not tell."""
+        # Letters and their marks as one character, as `rag.embedder` has them.
+        plain = unicodedata.normalize("NFKC", ROLE + text)
+        read = "".join(self._pieces.replaced.get(ord(char), char) for char in plain)
+        gapped = GAP + _SPACES.sub(" ", read).replace(" ", GAP)
+        found = [(each.id, each.value) for each in self._model.tokenize(gapped)][: longest - 2]
+        begin, end = self._pieces.begin, self._pieces.end
+        marks = self._pieces.scores
+        return [(begin, marks[begin][0]), *found, (end, marks[end][0])]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A message as the model read it."""
+
+    pieces: tuple[str, ...]
+    """The marks of begin and end included."""
+    states: Floats
+    """A row for each piece; their mean is the vector of the message, not of unit length."""
+
+
+@dataclass(frozen=True)
+class _Layer:
+    attend: Callable[[Floats], Floats]
+    think: Callable[[Floats], Floats]
+
+
+class Encoder:
+    """Reads messages."""
+
+    def __init__(self, weights: E5File, tuned: Mapping[str, Floats]):
+        """Add what was tuned to the weights.
+
+        Args:
+            weights: The model.
+            tuned: ``<matrix>.down`` of shape (rank, in) and ``<matrix>.up`` of shape
+                (out, rank), for the matrices that were tuned; others stay as they are.
+        """
+        self._weights = weights
+        self._tuned = tuned
+        self._cutter = Cutter(weights)
+        self._places = weights.numbers("emb.pos").reshape(-1, weights.sizes.hidden)
+        self._type = weights.numbers("emb.type")[: weights.sizes.hidden]
+        self._first = self._norm("emb.ln")
+        self._layers = [self._layer(f"l{each}") for each in range(weights.sizes.layers)]
+
+    def read(self, text: str) -> Read:
+        """Read a text, as much of it as the model is given."""
+        ids, pieces = zip(*self._cutter.pieces(text), strict=True)
+        state = self._weights.words(ids) + self._places[: len(ids)] + self._type
+        state = self._first(state)
+        for layer in self._layers:
+            state = layer.think(layer.attend(state))
+        return Read(pieces, state)
+
+    def _layer(self, name: str) -> _Layer:
+        sizes = self._weights.sizes
+        hidden, inner, heads = sizes.hidden, sizes.inner, sizes.heads
+        asks, keys, values, out = (
+            self._linear(f"{name}.{part}", hidden) for part in ("q", "k", "v", "ao")
+        )
+        widen, narrow = self._linear(f"{name}.fi", hidden), self._linear(f"{name}.fo", inner)
+        attended, thought = self._norm(f"{name}.aln"), self._norm(f"{name}.oln")
+        scale = 1 / math.sqrt(hidden // heads)
+
+        def by_head(state: Floats) -> Floats:
+            return state.reshape(len(state), heads, -1).transpose(1, 0, 2)
+
+        def attend(state: Floats) -> Floats:
+            near = by_head(asks(state)) @ by_head(keys(state)).transpose(0, 2, 1) * scale
+            near = np.exp(near - near.max(axis=-1, keepdims=True))
+            near /= near.sum(axis=-1, keepdims=True)
+            seen: Floats = near @ by_head(values(state))
+            return attended(state + out(seen.transpose(1, 0, 2).reshape(state.shape)))
+
+        def think(state: Floats) -> Floats:
+            return thought(state + narrow(_gelu(widen(state))))
+
+        return _Layer(attend, think)
+
+    def _linear(self, name: str, width: int) -> Callable[[Floats], Floats]:
+        weight = self._weights.matrix(f"{name}.w", width)
+        if f"{name}.down" in self._tuned:
+            weight = weight + self._tuned[f"{name}.up"].astype(np.float32) @ self._tuned[
+                f"{name}.down"
+            ].astype(np.float32)
+        across, bias = np.ascontiguousarray(weight.T), self._weights.numbers(f"{name}.b")
+        return lambda state: state @ across + bias
+
+    def _norm(self, name: str) -> Callable[[Floats], Floats]:
+        weight, bias = self._weights.numbers(f"{name}.w"), self._weights.numbers(f"{name}.b")
+        epsilon = self._weights.epsilon
+
+        def norm(state: Floats) -> Floats:
+            centred = state - state.mean(axis=-1, keepdims=True)
+            spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + epsilon)
+            normed: Floats = centred / spread * weight + bias
+            return normed
+
+        return norm
+
+
+def _gelu(state: Floats) -> Floats:
+    """The Gaussian error linear unit, by its usual approximation."""
+    inner = math.sqrt(2 / math.pi) * (state + 0.044715 * state**3)
+    unit: Floats = 0.5 * state * (1 + np.tanh(inner))
+    return unit
