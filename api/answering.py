@@ -12,6 +12,7 @@ from api.desk.conversations import Conversations
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.models import Answer, Brought, Delta, Passage, Question
+from rag.triage.triager import Triage, Triager
 from rag.usage import Usage
 
 AT_ONCE = 16
@@ -76,6 +77,14 @@ class Answering:
             # Whoever asked may be gone, and this task be cancelled: it is closed all the same.
             with CancelScope(shield=True):
                 await to_thread.run_sync(steps.close)
+
+    async def triage(self, triager: Triager, answerer: Answerer, subject: str, text: str) -> Triage:
+        """Sort a message and draft its answer, which is neither counted nor remembered.
+
+        Raises:
+            HelpdeskError: What sorts cannot be read.
+        """
+        return await self._beside(partial(triager.triage, subject, text, answerer))
 
     def _note(self, answerer: Answerer, question: Question, answer: Answer) -> None:
         self._usage.count(answer)

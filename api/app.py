@@ -33,10 +33,12 @@ from api.routes import (
     page,
     resources,
     tickets,
+    triage,
     widget,
 )
 from rag.errors import HelpdeskError
 from rag.models import Question
+from rag.triage.triager import Triager
 from rag.usage import Usage
 
 STATIC = Path(__file__).parent / "static"
@@ -51,6 +53,7 @@ class Services:
     widget_texts: widget.WidgetTexts
     page: Page
     desk: Desk
+    triager: Triager
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     app.include_router(answers.router)
     app.include_router(feedback.router)
     app.include_router(tickets.router)
+    app.include_router(triage.router)
     app.include_router(completions.router)
     app.include_router(documents.router)
     app.include_router(resources.router)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.desk.database import DeskUnavailable
+from api.desk.models import Conflict, NoSuchTicket, TicketClosed
 from rag.errors import (
     BadSetting,
     HelpdeskError,
@@ -40,6 +41,9 @@ STATUS: Mapping[type[HelpdeskError], int] = {
     UnknownTopic: 422,
     UnknownCitation: 500,
     DeskUnavailable: 503,
+    NoSuchTicket: 404,
+    TicketClosed: 409,
+    Conflict: 409,
 }
 
 _TITLES = {
@@ -50,6 +54,7 @@ _TITLES = {
     405: "Method not allowed",
     406: "Not acceptable",
     408: "Request timeout",
+    409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
     422: "Invalid input",
@@ -130,6 +135,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(CallRefused, _refused)
+    for kind in (Conflict, TicketClosed, NoSuchTicket):
+        app.add_exception_handler(kind, _not_changed)
     app.add_exception_handler(HelpdeskError, _failed)
     app.add_middleware(LastResort)
 
@@ -192,6 +199,22 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:  # noqa:
     assert isinstance(error, CallRefused)  # noqa: S101 - registered for it
     body = openai_body(error.status, str(error), error.param, error.code)
     return JSONResponse(body, status_code=error.status)
+
+
+async def _not_changed(request: Request, error: Exception) -> JSONResponse:
+    """Tell why a ticket was not changed, and give back what was to be written."""
+    assert isinstance(error, Conflict | TicketClosed | NoSuchTicket)  # noqa: S101 - registered for it
+    status, detail = explained(error, request.url.path)
+    more: dict[str, object] = {"text": error.text} if error.text else {}
+    if isinstance(error, Conflict):
+        when = error.when.isoformat().replace("+00:00", "Z")
+        more |= {"who": error.who, "when": when, "version": error.version}
+    return JSONResponse(
+        problem_body(status, detail, **more),
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:

@@ -13,9 +13,10 @@ BODY_TIMEOUT_S = 15
 MAX_BODY = 2_000_000
 """Bytes; a full question with twenty full turns stays below it."""
 MAX_FORM = 64_000
-"""Bytes of a form: a full question, each letter of it as up to twelve. Empty fields cost time,
-and are not counted by what reads forms."""
-FORM = "/ask"
+"""Bytes of a form: a full question or message, each letter of it as up to twelve. Empty fields
+cost time, and are not counted by what reads forms."""
+FORMS = ("/ask", "/tickets/")
+"""How the addresses of forms begin."""
 
 
 class BodyLimit:
@@ -30,7 +31,7 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        most = MAX_FORM if scope["path"] == FORM else MAX_BODY
+        most = MAX_FORM if scope["path"].startswith(FORMS) else MAX_BODY
         chunks: list[bytes] = []
         size = 0
         while True:

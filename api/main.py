@@ -13,11 +13,12 @@ from api.page.page import Page
 from api.routes.widget import WidgetTexts
 from api.settings import ApiSettings
 from rag.answerer import Answerer
+from rag.embedder import Embedder
 from rag.index import Store
 from rag.messages import Messages
 from rag.settings import Settings, read_settings
 from rag.usage import USAGE, Usage
-from rag.wiring import build_answerer, build_embedder, open_index
+from rag.wiring import build_answerer, build_embedder, build_triager, open_index
 
 _SHIPPED = Path(__file__).resolve().parent.parent / "corpus" / "messages"
 
@@ -37,7 +38,8 @@ def create_app() -> FastAPI:
             usage=Usage(settings.data_dir / USAGE),
             widget_texts=WidgetTexts(chat, contact),
             page=Page(_messages(settings.corpus_dir, "page"), chat, contact),
-            desk=build_desk(settings, own),
+            desk=build_desk(settings, own, embedder),
+            triager=build_triager(settings),
         ),
         Access(
             allowed_hosts=own.server.hosts,
@@ -50,8 +52,13 @@ def create_app() -> FastAPI:
     )
 
 
-def build_desk(settings: Settings, own: ApiSettings) -> Desk:
+def build_desk(settings: Settings, own: ApiSettings, embedder: Embedder | None = None) -> Desk:
     """Open the desk that the settings name, its tables up to date.
+
+    Args:
+        settings: Where data live.
+        own: Which database, and how long it keeps what it holds.
+        embedder: Compares tickets; None: they are not compared.
 
     Raises:
         BadSetting: They name no database.
@@ -62,6 +69,7 @@ def build_desk(settings: Settings, own: ApiSettings) -> Desk:
         settings.data_dir,
         own.retention.conversation_days,
         own.retention.ticket_days,
+        embedder,
     )
 
 

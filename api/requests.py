@@ -21,12 +21,18 @@ MAX_TRANSCRIPT = 200
 MAX_TRANSCRIPT_TEXT = 20_000
 """Characters of one of them; an answer may be longer than a question."""
 MAX_EMAIL = 254
+MAX_SUBJECT = 500
+MAX_MESSAGE = 20_000
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not hold NUL characters")
+    return text
 
 
 def _words(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not hold NUL characters")
-    if not text.strip():
+    if not _no_nul(text).strip():
         raise ValueError("must not be empty")
     return text
 
@@ -78,6 +84,10 @@ def _blank_is_null(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _null_is_blank(value: object) -> object:
+    return "" if value is None else value
+
+
 def _null_is_empty(value: object) -> object:
     return [] if value is None else value
 
@@ -89,7 +99,10 @@ Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_words)]
 Comment = Annotated[str, Field(max_length=MAX_COMMENT), AfterValidator(_words)]
 AnswerId = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_words)]
+Message = Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE), AfterValidator(_words)]
+Line = Annotated[Name, AfterValidator(_line)]
 Person = Annotated[str, Field(max_length=200), AfterValidator(_line)]
+Anyone = Annotated[Person | None, BeforeValidator(_blank_is_null)]
 Email = Annotated[
     str,
     Field(min_length=3, max_length=MAX_EMAIL, json_schema_extra={"format": "email"}),
@@ -97,18 +110,20 @@ Email = Annotated[
 ]
 
 
-class _Request(BaseModel):
+class Sent(BaseModel):
+    """What comes with a call; it is checked, and never changed."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class TurnIn(_Request):
+class TurnIn(Sent):
     """An earlier turn."""
 
     role: Literal["user", "assistant"]
     text: Text
 
 
-class FiltersIn(_Request):
+class FiltersIn(Sent):
     """What the search is limited to."""
 
     labels: Annotated[list[Label], Field(max_length=3), BeforeValidator(_null_is_empty)] = []
@@ -116,7 +131,7 @@ class FiltersIn(_Request):
     sources: Annotated[list[Name], Field(max_length=50), BeforeValidator(_null_is_empty)] = []
 
 
-class QuestionIn(_Request):
+class QuestionIn(Sent):
     """A question with the conversation before it."""
 
     question: Text
@@ -141,7 +156,7 @@ class QuestionIn(_Request):
         )
 
 
-class SearchLimits(_Request):
+class SearchLimits(Sent):
     """What a search is limited to, one of each."""
 
     label: Annotated[Label | None, Field(description="required, recommended or informational")] = (
@@ -177,7 +192,7 @@ class SearchIn(SearchLimits):
     k: Annotated[int, Field(ge=1, le=100, description="how many passages")] = 10
 
 
-class FeedbackIn(_Request):
+class FeedbackIn(Sent):
     """Whether an answer helped."""
 
     answer_id: AnswerId
@@ -185,7 +200,7 @@ class FeedbackIn(_Request):
     comment: Annotated[Comment | None, BeforeValidator(_blank_is_null)] = None
 
 
-class TranscriptTurnIn(_Request):
+class TranscriptTurnIn(Sent):
     """A turn of a conversation that is handed over."""
 
     role: Literal["user", "assistant"]
@@ -194,7 +209,7 @@ class TranscriptTurnIn(_Request):
     ]
 
 
-class TicketIn(_Request):
+class TicketIn(Sent):
     """A question for a person, with the conversation before it."""
 
     question: Text
@@ -204,7 +219,7 @@ class TicketIn(_Request):
     answer_id: Annotated[
         AnswerId | None, Field(description="of the answer that was not enough")
     ] = None
-    name: Annotated[Person | None, BeforeValidator(_blank_is_null)] = None
+    name: Anyone = None
     email: Annotated[Email, Field(description="where the reply goes")]
     country: Country | None = None
     language: Annotated[Language | None, Field(description="of the reply: ISO 639-1")] = None
@@ -227,10 +242,13 @@ class TicketIn(_Request):
         )
 
 
-class TicketsIn(_Request):
-    """Which tickets to list."""
+class TriageIn(Sent):
+    """A message to sort."""
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    before: Annotated[
-        Name | None, Field(description="id of a ticket: only older ones; `next` of the page before")
-    ] = None
+    subject: Annotated[
+        str,
+        Field(max_length=MAX_SUBJECT),
+        AfterValidator(_no_nul),
+        BeforeValidator(_null_is_blank),
+    ] = ""
+    text: Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE), AfterValidator(_words)]

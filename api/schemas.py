@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.desk.models import Ticket
 from rag.models import Answer, Chunk, IndexedDocument, IndexInfo, Parent, Passage, Resource
 
 
-class _Reply(BaseModel):
+class Reply(BaseModel):
+    """What goes back, made of the core's own values."""
+
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class StatementOut(_Reply):
+class StatementOut(Reply):
     """A sentence or two with the markers that carry it."""
 
     text: str
@@ -24,7 +24,7 @@ class StatementOut(_Reply):
     language: str
 
 
-class CitationOut(_Reply):
+class CitationOut(Reply):
     """Where a statement comes from."""
 
     marker: int
@@ -49,7 +49,7 @@ class CitationOut(_Reply):
     superseded_by: str | None
 
 
-class ItemOut(_Reply):
+class ItemOut(Reply):
     """A resource of a complete list."""
 
     title: str
@@ -60,7 +60,7 @@ class ItemOut(_Reply):
     marker: int
 
 
-class NextStepOut(_Reply):
+class NextStepOut(Reply):
     """What to do where the answer ends."""
 
     kind: Literal["contact", "page", "rephrase"]
@@ -69,7 +69,7 @@ class NextStepOut(_Reply):
     email: str | None
 
 
-class ArticleOut(_Reply):
+class ArticleOut(Reply):
     """Which article answered, and who has reviewed it."""
 
     id: str
@@ -77,14 +77,14 @@ class ArticleOut(_Reply):
     reviewed_by: str
 
 
-class IndexOut(_Reply):
+class IndexOut(Reply):
     """Which index answered."""
 
     generation: str
     built_at: str
 
 
-class AnswerOut(_Reply):
+class AnswerOut(Reply):
     """A cited answer, or an abstention with its reason."""
 
     id: str
@@ -114,7 +114,7 @@ class AnswerOut(_Reply):
         )
 
 
-class PlaceOut(_Reply):
+class PlaceOut(Reply):
     """Another place that says the same as a passage."""
 
     document_id: str
@@ -139,7 +139,7 @@ class PlaceOut(_Reply):
         )
 
 
-class ParentOut(_Reply):
+class ParentOut(Reply):
     """The section that a passage stands in, for whoever needs more around it."""
 
     section: Annotated[list[str], Field(description="heading path; empty: the document itself")]
@@ -162,7 +162,7 @@ class ParentOut(_Reply):
         )
 
 
-class PassageOut(_Reply):
+class PassageOut(Reply):
     """A retrieved passage."""
 
     rank: int
@@ -203,26 +203,26 @@ class PassageOut(_Reply):
         )
 
 
-class SearchOut(_Reply):
+class SearchOut(Reply):
     """Ranked passages."""
 
     query: str
     passages: list[PassageOut]
 
 
-class BroughtOut(_Reply):
+class BroughtOut(Reply):
     """The passages that an answer is made of; the first event of a stream."""
 
     passages: list[PassageOut]
 
 
-class DeltaOut(_Reply):
+class DeltaOut(Reply):
     """The next piece of an answer's text."""
 
     text: str
 
 
-class ProblemOut(_Reply):
+class ProblemOut(Reply):
     """What went wrong (RFC 9457)."""
 
     type: str
@@ -231,7 +231,7 @@ class ProblemOut(_Reply):
     detail: str
 
 
-class RelatedOut(_Reply):
+class RelatedOut(Reply):
     """Something a record says it has to do with."""
 
     relation: str
@@ -239,7 +239,7 @@ class RelatedOut(_Reply):
     scheme: str
 
 
-class RecordOut(_Reply):
+class RecordOut(Reply):
     """A version of a record in a repository, as it describes itself."""
 
     record_id: str
@@ -257,7 +257,7 @@ class RecordOut(_Reply):
     related: list[RelatedOut]
 
 
-class DocumentOut(_Reply):
+class DocumentOut(Reply):
     """An indexed document."""
 
     id: str
@@ -289,13 +289,13 @@ class DocumentOut(_Reply):
         return cls(**fields)
 
 
-class DocumentsOut(_Reply):
+class DocumentsOut(Reply):
     """What is indexed."""
 
     documents: list[DocumentOut]
 
 
-class MentionOut(_Reply):
+class MentionOut(Reply):
     """One place where a source links, or labels, a resource."""
 
     source: str
@@ -310,7 +310,7 @@ class MentionOut(_Reply):
     topic: str | None
 
 
-class ResourceOut(_Reply):
+class ResourceOut(Reply):
     """A document, standard or tool that the sources name."""
 
     id: str
@@ -333,79 +333,7 @@ class ResourceOut(_Reply):
         )
 
 
-class ResourcesOut(_Reply):
+class ResourcesOut(Reply):
     """Every resource that fits."""
 
     resources: list[ResourceOut]
-
-
-class TicketOut(_Reply):
-    """A ticket as the person who asked sees it."""
-
-    id: str
-    state: Annotated[str, Field(description="`new`; others will come")]
-    created_at: Annotated[datetime, Field(description="in UTC")]
-    question: str
-    country: str | None
-    language: str | None
-
-    @classmethod
-    def of(cls, ticket: Ticket) -> TicketOut:
-        """The form that shows nothing of who the person is."""
-        return cls(
-            id=ticket.ticket_id,
-            state=ticket.state,
-            created_at=ticket.created_at,
-            question=ticket.question,
-            country=ticket.country,
-            language=ticket.language,
-        )
-
-
-class OpenedTicketOut(_Reply):
-    """A ticket that has just been opened."""
-
-    ticket: TicketOut
-    link: Annotated[
-        str,
-        Field(description="the private page of the ticket; whoever has the link can follow it"),
-    ]
-
-
-class TicketTurnOut(_Reply):
-    """A turn of the conversation that was handed over."""
-
-    role: Literal["user", "assistant"]
-    text: str
-
-
-class StaffTicketOut(_Reply):
-    """A ticket as staff see it."""
-
-    id: str
-    state: str
-    created_at: datetime
-    question: str
-    history: list[TicketTurnOut]
-    answer_id: str | None
-    name: str | None
-    email: str
-    country: str | None
-    language: str | None
-    consent_at: datetime
-
-    @classmethod
-    def of(cls, ticket: Ticket) -> StaffTicketOut:
-        """The whole of a ticket."""
-        fields: dict[str, Any] = asdict(ticket)
-        fields["id"] = fields.pop("ticket_id")
-        return cls(**fields)
-
-
-class TicketsOut(_Reply):
-    """Tickets, the newest first."""
-
-    tickets: list[StaffTicketOut]
-    next: Annotated[
-        str | None, Field(description="`before` of the next page; null: it is the last")
-    ]

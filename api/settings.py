@@ -105,7 +105,8 @@ class RetentionSettings(_Section):
         365,
         ge=0,
         le=36_500,
-        description="days after which tickets are deleted, counted from their opening; 0: never",
+        description="days after which tickets are deleted, counted from their closing, else from"
+        " their last change; 0: never",
     )
 
 

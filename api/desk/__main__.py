@@ -1,4 +1,4 @@
-"""What is kept of people: ``python -m api.desk status | forget | export | erase``.
+"""What is kept of people: ``python -m api.desk status | forget | export | erase | verify``.
 
 Run beside the server or without it.
 """
@@ -18,6 +18,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 from email_validator import EmailNotValidError, validate_email
 
+from api.desk.audit import verify as verify_audit
 from api.desk.database import DESK, Database, DeskUnavailable
 from api.desk.persons import Persons
 from api.desk.retention import Kept, Retention
@@ -62,7 +63,7 @@ def export(
         Path | None, typer.Option(help="File to write; by default it is printed.")
     ] = None,
 ) -> None:
-    """Write what is kept of one person as JSON: tickets, and answers and feedback with them."""
+    """Write what is kept of one person as JSON: tickets, with what was written and answered."""
     person = _checked(address)
     _, database = _database()
     found = _done(lambda: Persons(database).find(person))
@@ -91,6 +92,17 @@ def erase(
     print(f"deleted: {_done(lambda: persons.erase(person))}")
     if found.mentioned_in:
         print(f"kept: the address is also in tickets of others: {', '.join(found.mentioned_in)}")
+
+
+@app.command()
+def verify() -> None:
+    """Tell whether the audit is whole, or which is the first row that does not fit."""
+    _, database = _database()
+    found = _done(lambda: verify_audit(database))
+    if found.broken_at is not None:
+        _fail(f"the audit is broken at row {found.broken_at}: {found.why}; {found.rows} rows fit")
+    # Noted elsewhere, it shows one that was made anew as a whole.
+    print(f"the audit is whole: {found.rows} rows, the last is {found.head}")
 
 
 def _database() -> tuple[ApiSettings, Database]:

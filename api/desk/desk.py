@@ -12,8 +12,12 @@ from anyio import CapacityLimiter, to_thread
 
 from api.desk.conversations import Conversations
 from api.desk.database import Database, DeskUnavailable
+from api.desk.handling import Handling
+from api.desk.queue import Queue
 from api.desk.retention import Retention
+from api.desk.similar import Similar
 from api.desk.tickets import Tickets
+from rag.embedder import Embedder
 
 _AT_ONCE = 8
 """Threads that read and write; where the database hangs, nothing else waits for it."""
@@ -29,11 +33,16 @@ _Result = TypeVar("_Result")
 class Desk:
     """Its stores, and the threads that call them beside the event loop."""
 
-    def __init__(self, database: Database, days: int, ticket_days: int):
+    def __init__(
+        self, database: Database, days: int, ticket_days: int, embedder: Embedder | None = None
+    ):
         """Put the stores over a database; conversations and tickets are kept for so many days."""
         self._database = database
         self.conversations = Conversations(database, days)
         self.tickets = Tickets(database)
+        self.queue = Queue(database)
+        self.handling = Handling(database)
+        self.similar = Similar(database, embedder)
         self.retention = Retention(database, days, ticket_days)
         self._limiter = CapacityLimiter(_AT_ONCE)
 
@@ -60,7 +69,9 @@ class Desk:
         self._database.close()
 
 
-def open_desk(url: str, data_dir: Path, days: int, ticket_days: int = 0) -> Desk:
+def open_desk(
+    url: str, data_dir: Path, days: int, ticket_days: int = 0, embedder: Embedder | None = None
+) -> Desk:
     """Open the desk, its tables up to date and what has expired forgotten.
 
     Args:
@@ -68,6 +79,7 @@ def open_desk(url: str, data_dir: Path, days: int, ticket_days: int = 0) -> Desk
         data_dir: Where stored data live.
         days: How long conversations are kept.
         ticket_days: How long tickets are; 0: until somebody erases them.
+        embedder: Compares tickets; None: they are not compared.
 
     Raises:
         BadSetting: The URL is none, or its driver is not installed.
@@ -75,7 +87,7 @@ def open_desk(url: str, data_dir: Path, days: int, ticket_days: int = 0) -> Desk
     """
     database = Database(url, data_dir)
     database.migrate()
-    desk = Desk(database, days, ticket_days)
+    desk = Desk(database, days, ticket_days, embedder)
     try:
         desk.retention.forget()
     except DeskUnavailable as error:

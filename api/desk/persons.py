@@ -1,22 +1,25 @@
 """What is kept of one person: handed over to them, or erased.
 
 A person is an e-mail address: a ticket is theirs where it was left for replies,
-and with it the answer that the ticket was about and the feedback on that. Other
-answers and feedback are nobody's: they hold no address, no account and no
-network address, and personal data in them are masked.
+and with it what was written about it, its vector, the answer that it was about and
+the feedback on that. Other answers and feedback are nobody's: they hold no address, no
+account and no network address, and personal data in them are masked. What was done to a
+ticket stays in the audit, by its number.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select
 
+from api.desk.audit import OPERATOR
 from api.desk.database import Database
 from api.desk.retention import Counts, deleted
-from api.desk.tables import ANSWERS, FEEDBACK, TICKETS
+from api.desk.tables import ANSWERS, FEEDBACK, MESSAGES, TICKET_VECTORS, TICKETS
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Person:
     """What is kept of one person, as it is stored."""
 
     tickets: Sequence[Mapping[str, Any]]
+    messages: Sequence[Mapping[str, Any]]
+    """On the tickets: replies, notes of staff, and what the person wrote."""
+    vectors: Sequence[Mapping[str, Any]]
+    """Of the tickets, where they have one: numbers of 16 bits, in base64."""
     answers: Sequence[Mapping[str, Any]]
     feedback: Sequence[Mapping[str, Any]]
     mentioned_in: Sequence[str]
@@ -56,6 +63,8 @@ class Persons:
             of_them = FEEDBACK.c.answer_id.in_(select(ANSWERS.c.answer_id).where(answers))
             return Person(
                 tickets=_rows(connection, TICKETS, tickets),
+                messages=_messages(connection, tickets),
+                vectors=list(_vectors(connection, tickets)),
                 answers=_rows(connection, ANSWERS, answers),
                 feedback=_rows(connection, FEEDBACK, of_them),
                 mentioned_in=list(_mentions(connection, address)),
@@ -68,7 +77,7 @@ class Persons:
             DeskUnavailable: It may still be there.
         """
         with self._database.writing() as connection:
-            gone = deleted(connection, *_theirs(connection, address))
+            gone = deleted(connection, OPERATOR, "erase", *_theirs(connection, address))
         self._database.scrub()
         return gone
 
@@ -91,10 +100,16 @@ def _same(one: str, other: str) -> bool:
 def _mentions(connection: Connection, address: str) -> Iterator[str]:
     """Ids of tickets of others whose text holds an address."""
     wanted = select(
-        TICKETS.c.ticket_id, TICKETS.c.email, TICKETS.c.name, TICKETS.c.question, TICKETS.c.history
-    ).order_by(TICKETS.c.created_at)
+        TICKETS.c.ticket_id, TICKETS.c.email, TICKETS.c.name, TICKETS.c.title, TICKETS.c.question,
+        TICKETS.c.history,
+    ).order_by(TICKETS.c.created_at)  # fmt: skip
+    written: dict[str, list[str]] = {}
+    for ticket_id, text in connection.execute(select(MESSAGES.c.ticket_id, MESSAGES.c.text)):
+        written.setdefault(ticket_id, []).append(text)
     for row in connection.execute(wanted):
-        said = (row.name or "", row.question, *(turn["text"] for turn in row.history))
+        turns = (turn["text"] for turn in row.history)
+        more = written.get(row.ticket_id, ())
+        said = (row.name or "", row.title, row.question, *turns, *more)
         if not _same(row.email, address) and address.casefold() in "\n".join(said).casefold():
             yield row.ticket_id
 
@@ -106,3 +121,19 @@ def _rows(
     columns = [column for column in table.columns if column.name != "token_sha256"]
     wanted = select(*columns).where(where).order_by(table.c.created_at)
     return [dict(row._mapping) for row in connection.execute(wanted)]
+
+
+def _messages(connection: Connection, tickets: ColumnElement[bool]) -> list[Mapping[str, Any]]:
+    """What was written about some tickets, in its order."""
+    chosen = select(TICKETS.c.ticket_id).where(tickets)
+    wanted = select(MESSAGES).where(MESSAGES.c.ticket_id.in_(chosen))
+    ordered = wanted.order_by(MESSAGES.c.ticket_id, MESSAGES.c.number)
+    return [dict(row._mapping) for row in connection.execute(ordered)]
+
+
+def _vectors(connection: Connection, tickets: ColumnElement[bool]) -> Iterator[Mapping[str, Any]]:
+    """Vectors of some tickets, in a form that text can hold."""
+    chosen = select(TICKETS.c.ticket_id).where(tickets)
+    wanted = select(TICKET_VECTORS).where(TICKET_VECTORS.c.ticket_id.in_(chosen))
+    for row in connection.execute(wanted):
+        yield {**row._mapping, "vector": b64encode(row.vector).decode()}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, false, func, select
 
+from api.desk.audit import HELPDESK, record
 from api.desk.database import Database
 from api.desk.tables import ANSWERS, FEEDBACK, TICKETS
 
@@ -49,8 +50,8 @@ class Retention:
         Args:
             database: Where all is kept.
             conversation_days: For answers, and the feedback on them, from when they were given.
-            ticket_days: For tickets, from when they were opened, whatever became of them
-                since; 0: until somebody erases them.
+            ticket_days: For tickets, from when they were closed, or else changed last; 0: until
+                somebody erases them.
         """
         self._database = database
         self._conversation_days = conversation_days
@@ -68,7 +69,7 @@ class Retention:
             DeskUnavailable: It may still be there.
         """
         with self._database.writing() as connection:
-            gone = deleted(connection, *self._expired())
+            gone = deleted(connection, HELPDESK, "expire", *self._expired())
         self._owed = self._owed or bool(gone)
         if self._owed:
             self._database.scrub()
@@ -95,7 +96,8 @@ class Retention:
         answers = ANSWERS.c.created_at < now - timedelta(days=self._conversation_days)
         if not self._ticket_days:
             return answers, false()
-        return answers, TICKETS.c.created_at < now - timedelta(days=self._ticket_days)
+        ended = func.coalesce(TICKETS.c.closed_at, TICKETS.c.updated_at)
+        return answers, ended < now - timedelta(days=self._ticket_days)
 
 
 _EVERY_TICKET = TICKETS.c.ticket_id.is_not(None)
@@ -117,10 +119,24 @@ def counted(
 
 
 def deleted(
-    connection: Connection, answers: ColumnElement[bool], tickets: ColumnElement[bool]
+    connection: Connection,
+    who: str,
+    action: str,
+    answers: ColumnElement[bool],
+    tickets: ColumnElement[bool],
 ) -> Counts:
-    """Delete some answers with the feedback on them, and some tickets."""
+    """Delete some answers with their feedback, and some tickets with all that belongs to them.
+
+    Args:
+        connection: Of a transaction that writes.
+        who: Deletes them, as the audit names it.
+        action: One word for why.
+        answers: Which answers.
+        tickets: Which tickets.
+    """
     gone = counted(connection, answers, tickets)
     connection.execute(delete(ANSWERS).where(answers))
-    connection.execute(delete(TICKETS).where(tickets))
+    ids = list(connection.scalars(delete(TICKETS).where(tickets).returning(TICKETS.c.ticket_id)))
+    if ids:
+        record(connection, who, action, ids, ())
     return gone

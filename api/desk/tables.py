@@ -16,6 +16,8 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -98,5 +100,95 @@ TICKETS = Table(
     Column("language", String(2)),
     Column("consent_at", UtcTime, nullable=False),
     Column("token_sha256", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("intent", String(32)),
+    Column("priority", String(8), nullable=False),
+    Column("group", Text),
+    Column("assignee", Text),
+    Column("tags", JSON, nullable=False),
+    Column("first_reply_at", UtcTime),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
+    # Counts the changes: whoever changes a ticket says which one they saw.
+    Column("version", Integer, nullable=False),
+    # Why it was sorted as it was, personal data masked; null: nobody has sorted it.
+    Column("triage", JSON(none_as_null=True)),
+    Column("cited", JSON, nullable=False),
+    # The queue is read in this order, whatever it is limited to.
     Index(None, "created_at", "ticket_id"),
+    *(
+        Index(None, limited_to, "created_at", "ticket_id")
+        for limited_to in ("state", "country", "intent", "priority", "assignee")
+    ),
+)
+
+MESSAGES = Table(
+    "messages",
+    METADATA,
+    Column(
+        "ticket_id",
+        String(16),
+        ForeignKey(TICKETS.c.ticket_id, ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    # Of staff; null: the person who asked.
+    Column("author", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+TICKET_WORDS = Table(
+    "ticket_words",
+    METADATA,
+    # In the order of its letters' numbers everywhere, as words are found by how they begin.
+    Column("word", String(40).with_variant(String(40, "C"), "postgresql"), primary_key=True),
+    Column(
+        "ticket_id",
+        String(16),
+        ForeignKey(TICKETS.c.ticket_id, ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    # Without gaps: one that is missing is seen.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # As text: the hash is of the very letters that are stored.
+    Column("at", String(32), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", String(16), nullable=False),
+    # No foreign key: what was done to a ticket is kept when it is erased.
+    Column("ticket_id", String(16), nullable=False),
+    # Names of what was changed, a space between them; never what it was changed to.
+    Column("fields", Text, nullable=False),
+    # Of the row, and of the hash of the row before.
+    Column("sha256", String(64), nullable=False),
+    Index(None, "ticket_id", "number"),
+)
+
+AUDIT_HEAD = Table(
+    "audit_head",
+    METADATA,
+    # One row, the last of the audit; who writes waits for it.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False),
+)
+
+TICKET_VECTORS = Table(
+    "ticket_vectors",
+    METADATA,
+    Column(
+        "ticket_id",
+        String(16),
+        ForeignKey(TICKETS.c.ticket_id, ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("model", Text, nullable=False),
+    # Of the question, personal data masked; numbers of 16 bits.
+    Column("vector", LargeBinary, nullable=False),
 )

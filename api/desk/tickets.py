@@ -5,25 +5,38 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Row, insert, select, tuple_
+from sqlalchemy import Connection, Row, func, insert, select, update
 
+from api.desk.audit import REQUESTER, history, record
 from api.desk.database import Database
-from api.desk.models import NewTicket, Ticket
-from api.desk.tables import TICKETS
+from api.desk.models import (
+    Case,
+    Followed,
+    Kind,
+    Message,
+    NewTicket,
+    NoSuchTicket,
+    Ticket,
+    TicketClosed,
+)
+from api.desk.tables import ANSWERS, MESSAGES, TICKETS
+from api.desk.words import note_words
 from rag.models import Turn
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Base 32 without letters that are taken for figures (https://www.crockford.com/base32.html)."""
 _NOBODY = hashlib.sha256(secrets.token_bytes()).hexdigest()
 """What a token is compared with where there is no ticket: it fits none."""
+_TITLE = 100
+"""Characters of a question that make the title of its ticket."""
 
 
 class Tickets:
-    """The table of tickets."""
+    """The table of tickets, for the people who ask and for whoever reads one."""
 
     def __init__(self, database: Database):
         """Keep them in a database."""
@@ -39,20 +52,36 @@ class Tickets:
             DeskUnavailable: It is not stored.
         """
         now = datetime.now(UTC)
-        ticket = Ticket(
-            **vars(asked),
-            ticket_id="NMG-" + "".join(secrets.choice(_CROCKFORD) for _ in range(8)),
-            created_at=now,
-            state="new",
-            consent_at=now,
-        )
+        ticket_id = "NMG-" + "".join(secrets.choice(_CROCKFORD) for _ in range(8))
         token = secrets.token_urlsafe(32)
         with self._database.writing() as connection:
-            connection.execute(insert(TICKETS).values(**asdict(ticket), token_sha256=_hash(token)))
+            ticket = Ticket(
+                **vars(asked),
+                ticket_id=ticket_id,
+                created_at=now,
+                state="new",
+                consent_at=now,
+                title=title_of(asked.question),
+                intent=None,
+                priority="normal",
+                group=None,
+                assignee=None,
+                tags=(),
+                first_reply_at=None,
+                updated_at=now,
+                closed_at=None,
+                version=1,
+                triage=None,
+                cited=_cited(connection, asked.answer_id),
+            )
+            row = {**asdict(ticket), "token_sha256": _hash(token)}
+            connection.execute(insert(TICKETS).values(row))
+            note_words(connection, ticket_id)
+            record(connection, REQUESTER, "open", [ticket_id], ["state"])
         return ticket, token
 
-    def follow(self, ticket_id: str, token: str) -> Ticket | None:
-        """Return the ticket that a private link leads to.
+    def follow(self, ticket_id: str, token: str) -> Followed | None:
+        """Return the ticket that a private link leads to, as the person who asked may see it.
 
         None for an unknown id as for a wrong token, in the same time, so that
         nobody learns which tickets there are.
@@ -61,44 +90,159 @@ class Tickets:
             DeskUnavailable: It cannot be read.
         """
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(TICKETS).where(TICKETS.c.ticket_id == ticket_id)
-            ).first()
-        fits = hmac.compare_digest(_hash(token), row.token_sha256 if row else _NOBODY)
-        return _ticket(row) if row and fits else None
+            ticket = _admitted(connection, ticket_id, token)
+            if ticket is None:
+                return None
+            said = messages_of(connection, ticket_id)
+        return Followed(ticket, tuple(each for each in said if each.kind != "note"))
 
-    def latest(self, limit: int, before: str | None) -> Sequence[Ticket]:
-        """Return tickets, the newest first.
+    def write_back(self, ticket_id: str, token: str, text: str) -> Followed:
+        """Add what the person who asked has to say; the ticket is open again if it was answered.
 
-        Args:
-            limit: How many at most.
-            before: Id of a ticket: those that are older; None: from the newest on. None are
-                older than one that nobody knows.
+        Returns:
+            The ticket as `follow` does.
 
         Raises:
-            DeskUnavailable: They cannot be read.
+            NoSuchTicket: The link leads nowhere.
+            TicketClosed: Nothing can be added.
+            DeskUnavailable: It is not stored.
         """
-        order = tuple_(TICKETS.c.created_at, TICKETS.c.ticket_id)
-        wanted = (
-            select(TICKETS)
-            .order_by(TICKETS.c.created_at.desc(), TICKETS.c.ticket_id.desc())
-            .limit(limit)
-        )
-        if before is not None:
-            last = select(TICKETS.c.created_at, TICKETS.c.ticket_id)
-            wanted = wanted.where(
-                order < last.where(TICKETS.c.ticket_id == before).scalar_subquery()
-            )
+        with self._database.writing() as connection:
+            ticket = _admitted(connection, ticket_id, token, lock=True)
+            if ticket is None:
+                raise NoSuchTicket(text)
+            if ticket.state == "closed":
+                raise TicketClosed(text)
+            append(connection, ticket_id, "requester", None, text)
+            state = "open" if ticket.state in ("pending", "solved") else ticket.state
+            changed = store(connection, replace(ticket, state=state), REQUESTER, "write", ticket)
+            said = messages_of(connection, ticket_id)
+        return Followed(changed, tuple(each for each in said if each.kind != "note"))
+
+    def read(self, ticket_id: str) -> Case:
+        """Return all that is known of a ticket.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            DeskUnavailable: It cannot be read.
+        """
         with self._database.reading() as connection:
-            return [_ticket(row) for row in connection.execute(wanted)]
+            return case_of(connection, ticket_id)
+
+
+def title_of(question: str) -> str:
+    """Return how a question begins, in one line."""
+    line = " ".join(question.split())
+    return line if len(line) <= _TITLE else line[: _TITLE - 1].rstrip() + "…"
+
+
+def ticket_of(row: Row[tuple[object, ...]]) -> Ticket:
+    """Return the ticket that a row holds."""
+    fields = dict(row._mapping)
+    del fields["token_sha256"]
+    fields["history"] = tuple(Turn(**turn) for turn in fields["history"])
+    fields["tags"] = tuple(fields["tags"])
+    fields["cited"] = tuple(fields["cited"])
+    return Ticket(**fields)
+
+
+def locked(connection: Connection, ticket_id: str) -> Ticket | None:
+    """Return a ticket that nobody else changes until the transaction ends."""
+    row = _row(connection, ticket_id, lock=True)
+    return ticket_of(row) if row else None
+
+
+def case_of(connection: Connection, ticket_id: str) -> Case:
+    """Return all that is known of a ticket.
+
+    Raises:
+        NoSuchTicket: Nobody knows it.
+    """
+    row = _row(connection, ticket_id)
+    if row is None:
+        raise NoSuchTicket
+    said, done = messages_of(connection, ticket_id), history(connection, ticket_id)
+    return Case(ticket_of(row), said, done)
+
+
+def messages_of(connection: Connection, ticket_id: str) -> tuple[Message, ...]:
+    """Return what was written about a ticket, the earliest first."""
+    wanted = select(
+        MESSAGES.c.number, MESSAGES.c.kind, MESSAGES.c.author, MESSAGES.c.created_at,
+        MESSAGES.c.text,
+    ).where(MESSAGES.c.ticket_id == ticket_id)  # fmt: skip
+    return tuple(
+        Message(*row) for row in connection.execute(wanted.order_by(MESSAGES.c.number)).all()
+    )
+
+
+def append(
+    connection: Connection, ticket_id: str, kind: Kind, author: str | None, text: str
+) -> None:
+    """Add a message to a ticket that is locked."""
+    of_it = MESSAGES.c.ticket_id == ticket_id
+    last = connection.scalar(select(func.max(MESSAGES.c.number)).where(of_it)) or 0
+    connection.execute(
+        insert(MESSAGES).values(
+            ticket_id=ticket_id,
+            number=last + 1,
+            kind=kind,
+            author=author,
+            created_at=datetime.now(UTC),
+            text=text,
+        )
+    )
+
+
+def store(connection: Connection, changed: Ticket, who: str, action: str, before: Ticket) -> Ticket:
+    """Store a change of a ticket that is locked, with its words and the audit.
+
+    Args:
+        connection: Of a transaction that writes.
+        changed: As it is now; its version and the time of its last change are set here.
+        who: Changed it.
+        action: One word.
+        before: As it was.
+
+    Returns:
+        The ticket as it is stored.
+    """
+    was, now = asdict(before), asdict(changed)
+    values: dict[str, Any] = {name: now[name] for name in now if now[name] != was[name]}
+    # Messages are no field of a ticket; that one came is told by the action.
+    fields = list(values)
+    values |= {"version": before.version + 1, "updated_at": datetime.now(UTC)}
+    of_it = TICKETS.c.ticket_id == before.ticket_id
+    connection.execute(update(TICKETS).where(of_it).values(values))
+    note_words(connection, before.ticket_id)
+    record(connection, who, action, [before.ticket_id], fields)
+    return replace(changed, version=values["version"], updated_at=values["updated_at"])
+
+
+def _row(
+    connection: Connection, ticket_id: str, *, lock: bool = False
+) -> Row[tuple[object, ...]] | None:
+    # PostgreSQL takes no such text, not even to look for it.
+    if "\0" in ticket_id:
+        return None
+    wanted = select(TICKETS).where(TICKETS.c.ticket_id == ticket_id)
+    return connection.execute(wanted.with_for_update() if lock else wanted).first()
+
+
+def _admitted(
+    connection: Connection, ticket_id: str, token: str, *, lock: bool = False
+) -> Ticket | None:
+    """Return the ticket that a private link leads to; None where it leads nowhere."""
+    row = _row(connection, ticket_id, lock=lock)
+    fits = hmac.compare_digest(_hash(token), row.token_sha256 if row else _NOBODY)
+    return ticket_of(row) if row and fits else None
+
+
+def _cited(connection: Connection, answer_id: str | None) -> tuple[dict[str, Any], ...]:
+    """What an answer cited, as long as it is remembered."""
+    wanted = select(ANSWERS.c.cited).where(ANSWERS.c.answer_id == answer_id)
+    return tuple(connection.scalar(wanted) or ())
 
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _ticket(row: Row[tuple[object, ...]]) -> Ticket:
-    fields = dict(row._mapping)
-    del fields["token_sha256"]
-    fields["history"] = tuple(Turn(**turn) for turn in fields["history"])
-    return Ticket(**fields)

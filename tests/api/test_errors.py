@@ -257,7 +257,7 @@ def test_every_error_of_ours_has_a_status() -> None:
     known = (errors.__name__, "api.")
     ours = {each for each in below(errors.HelpdeskError) if each.__module__.startswith(known)}
     assert ours - {errors.HelpdeskError} == set(STATUS)
-    assert set(STATUS.values()) <= {422, 500, 502, 503}
+    assert set(STATUS.values()) <= {404, 409, 422, 500, 502, 503}
 
 
 def _failing(store: Store, error: Exception) -> TestClient:

@@ -249,7 +249,7 @@ def test_while_the_desk_is_down_the_page_of_a_request_says_so(store: Store, tmp_
         failed = client.get(f"{link}&language=pt")
     assert failed.status_code == 503
     assert failed.headers["content-type"] == "text/html; charset=utf-8"
-    assert failed.headers["referrer-policy"] == "no-referrer"
+    assert failed.headers["referrer-policy"] == "strict-origin"
     assert failed.headers["cache-control"] == "no-store"
     page = read(failed.text)
     assert one(page, "html")["lang"] == "pt"

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 import shelf
-from fakes import HashingEmbedder
 from fastapi.testclient import TestClient
+from overheard import Overheard
 from parts import services
 from planted import Message, messages
 from servers.chat import ChatServer, writes
@@ -27,7 +27,6 @@ from api.desk.database import DESK
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.author import Author
-from rag.embedder import Vectors
 from rag.guard import Guard
 from rag.index import Store
 from rag.settings import GeneratorSettings, Settings
@@ -37,18 +36,8 @@ from rag.wiring import build_model
 from rag.writer import Writer
 
 SHARE = "How can I share my data?"
+TOKEN = "a-token-of-staff"  # noqa: S105 - of this test
 _MCP = {"Accept": "application/json, text/event-stream"}
-
-
-class _Overheard(HashingEmbedder):
-    """Keeps all that it is given to embed."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def _embed(self, texts: Any) -> Vectors:
-        self.texts += texts
-        return super()._embed(texts)
 
 
 @dataclass
@@ -56,7 +45,7 @@ class Helpdesk:
     """A server, all that leaves it, and where it keeps its own."""
 
     client: TestClient
-    embedder: _Overheard
+    embedder: Overheard
     model: ChatServer
     data_dir: Path
 
@@ -69,7 +58,7 @@ class Helpdesk:
 @pytest.fixture
 def helpdesk(store: Store, tmp_path: Path) -> Iterator[Helpdesk]:
     """The app over the invented framework, with a language model that is a server of its own."""
-    embedder, data_dir = _Overheard(), tmp_path / "kept"
+    embedder, data_dir = Overheard(), tmp_path / "kept"
     with ChatServer(writes(f"{shelf.SIGNS[:-1]} [1].")) as model:
 
         def build() -> Answerer:
@@ -81,7 +70,8 @@ def helpdesk(store: Store, tmp_path: Path) -> Iterator[Helpdesk]:
             author = Author(generation, writer, embedder, "scripted")
             return shelf.answerer_over(generation, embedder, author)
 
-        app = build_app(services(LiveIndex(store, build), data_dir), Access())
+        parts = services(LiveIndex(store, build), data_dir, embedder)
+        app = build_app(parts, Access(staff_token=TOKEN))
         with TestClient(app, raise_server_exceptions=False) as client:
             yield Helpdesk(client, embedder, model, data_dir)
 
@@ -125,6 +115,11 @@ def _earlier(desk: Helpdesk, text: str) -> None:
     desk.post("/v1/answers", {"question": SHARE, "history": turns})
 
 
+def _triage(desk: Helpdesk, text: str) -> None:
+    told = desk.post("/v1/triage", {"text": text}, Authorization=f"Bearer {TOKEN}").json()
+    assert told["contains_personal_data"] is True
+
+
 def _refused(desk: Helpdesk, text: str) -> None:
     calls = (
         ("/v1/answers", {"question": text * 100}),
@@ -139,7 +134,7 @@ def _refused(desk: Helpdesk, text: str) -> None:
 
 
 DOORS: tuple[Callable[[Helpdesk, str], None], ...] = (
-    _answers, _events, _search, _completions, _mcp, _page, _earlier, _refused,
+    _answers, _events, _search, _completions, _mcp, _page, _earlier, _triage, _refused,
 )  # fmt: skip
 
 
@@ -191,7 +186,8 @@ def test_personal_data_are_nowhere_but_in_tickets(
     handed_over = {each for message in tickets for each in message.planted}
 
     assert _found(planted, [_kept(file, "tickets")]) == handed_over
-    assert _found(planted, [_kept(file, "answers", "feedback", "alembic_version")]) == set()
+    others = _kept(file, "answers", "feedback", "ticket_vectors", "audit", "alembic_version")
+    assert _found(planted, [others]) == set()
     for each in helpdesk.data_dir.iterdir():
         left = planted - handed_over if each.name.startswith(DESK) else planted
         assert _found(left, [each.read_bytes().decode(errors="replace")]) == set(), each.name
@@ -209,6 +205,7 @@ def test_personal_data_are_nowhere_but_in_tickets(
     assert _found(masked, asked) == masked
     assert "[name]" in _kept(file, "answers")
     assert "[name]" in _kept(file, "feedback")
+    assert len(_kept(file, "ticket_vectors").splitlines()) == len(tickets)
     assert {DESK, USAGE} <= {each.name for each in helpdesk.data_dir.iterdir()}
 
 

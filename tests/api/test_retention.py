@@ -23,7 +23,7 @@ from typer.testing import CliRunner, Result
 from api.desk.__main__ import app as command
 from api.desk.database import DESK, DeskUnavailable
 from api.desk.desk import Desk, open_desk
-from api.desk.models import NewTicket
+from api.desk.models import Limits, NewTicket, Seen
 from api.desk.retention import Counts
 from api.desk.tables import ANSWERS
 from rag.index import Store
@@ -62,10 +62,11 @@ def _ticket(
 
 
 def _age(data_dir: Path, table: str, days: float, where: str = "1") -> None:
-    """Have rows been there for some days."""
+    """Have rows been there, unchanged, for some days."""
     then = (datetime.now(UTC) - timedelta(days=days)).replace(tzinfo=None).isoformat(" ")
+    column = "updated_at" if table == "tickets" else "created_at"
     with closing(sqlite3.connect(data_dir / DESK)) as write, write:
-        write.execute(f"UPDATE {table} SET created_at = ? WHERE {where}", (then,))  # noqa: S608
+        write.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (then,))  # noqa: S608
 
 
 def _files_with(marker: str, data_dir: Path) -> list[str]:
@@ -89,6 +90,36 @@ def test_what_has_not_expired_is_kept(desk: Desk, data_dir: Path) -> None:
     _age(data_dir, "tickets", TICKET_DAYS - 0.1)
     assert not desk.retention.forget()
     assert desk.retention.kept().rows == Counts(1, 1, 1)
+
+
+def test_a_ticket_is_kept_from_its_last_change_on_and_a_closed_one_from_its_closing(
+    desk: Desk, data_dir: Path
+) -> None:
+    changed, closed, noted = _ticket(desk), _ticket(desk), _ticket(desk)
+    for ticket_id in (closed, noted):
+        desk.handling.close("staff", Seen(ticket_id, 1))
+    long_ago = (datetime.now(UTC) - timedelta(days=TICKET_DAYS + 1)).replace(tzinfo=None)
+    with closing(sqlite3.connect(data_dir / DESK)) as write, write:
+        write.execute("UPDATE tickets SET created_at = ?", (long_ago.isoformat(" "),))
+        write.execute(
+            "UPDATE tickets SET closed_at = ? WHERE ticket_id = ?", (long_ago.isoformat(" "), noted)
+        )
+    desk.handling.note("staff", Seen(noted, 2), "What is written later keeps none of them.")
+    assert desk.retention.forget() == Counts(0, 0, 1)
+    left = {changed, closed}
+    assert {each.ticket_id for each in desk.queue.page(Limits(), 9, None)} == left
+
+
+def test_messages_and_words_of_a_ticket_go_with_it(desk: Desk, data_dir: Path) -> None:
+    ticket_id = _ticket(desk, question="Something else")
+    desk.handling.note("staff", Seen(ticket_id, 1), MARKER)
+    desk.handling.reply("staff", Seen(ticket_id, 2), f"{MARKER} again")
+    desk.handling.change("staff", Seen(ticket_id, 3), {"tags": (MARKER,), "title": MARKER})
+    assert _files_with(MARKER, data_dir)
+    _age(data_dir, "tickets", TICKET_DAYS + 0.1)
+    assert desk.retention.forget() == Counts(0, 0, 1)
+    assert _files_with(MARKER, data_dir) == []
+    assert _files_with(ticket_id, data_dir), "the audit still tells that there was one"
 
 
 def test_tickets_without_a_limit_are_kept(data_dir: Path) -> None:
@@ -147,6 +178,10 @@ def test_one_persons_data_are_written_as_json_that_nobody_else_can_read(
     _answer(desk, "another's")
     ticket_id = _ticket(desk, answer_id="hers")
     other = _ticket(desk, BOB, question=f"Please ask {ADA}")
+    desk.handling.note("staff", Seen(ticket_id, 1), "She called.")
+    desk.handling.reply("staff", Seen(ticket_id, 2), "Yes.")
+    named = _ticket(desk, BOB)
+    desk.handling.note("staff", Seen(named, 1), f"Tell {ADA}, too.")
     out = tmp_path / "ada.json"
     result = _run("export", "--address", ADA.lower(), "--out", str(out))
     assert (result.exit_code, result.stdout) == (0, "")
@@ -157,7 +192,11 @@ def test_one_persons_data_are_written_as_json_that_nobody_else_can_read(
     assert "token_sha256" not in ticket
     assert [each["answer_id"] for each in told["answers"]] == ["hers"]
     assert [each["comment"] for each in told["feedback"]] == [MARKER]
-    assert told["mentioned_in"] == [other]
+    assert [(each["kind"], each["text"]) for each in told["messages"]] == [
+        ("note", "She called."),
+        ("reply", "Yes."),
+    ]
+    assert told["mentioned_in"] == [other, named]
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     again = _run("export", "--address", ADA, "--out", str(out))
     assert (again.exit_code, len(again.stderr.splitlines())) == (1, 1)
@@ -172,7 +211,8 @@ def test_one_persons_data_are_erased_under_a_running_server(store: Store, data_d
         told = {"answer_id": answer_id, "helpful": False, "comment": MARKER}
         assert client.post("/v1/feedback", json=told).is_success
         desk: Desk = client.app.state.services.desk  # type: ignore[attr-defined]
-        _ticket(desk, answer_id=answer_id)
+        hers = _ticket(desk, answer_id=answer_id)
+        desk.handling.reply("staff", Seen(hers, 1), f"About {MARKER}")
         other = _ticket(desk, BOB, question=f"Please ask {ADA}")
         assert _files_with(MARKER, data_dir)
         result = _run("erase", "--address", ADA, "--yes")

@@ -1,0 +1,165 @@
+"""What staff do with tickets: each change whole, audited, and refused if somebody was quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from api.desk.audit import last_change
+from api.desk.database import Database
+from api.desk.models import Case, Conflict, NoSuchTicket, Seen, State, Ticket, TicketClosed
+from api.desk.tickets import append, case_of, locked, store
+
+
+class Handling:
+    """Changes tickets.
+
+    Each change names the version that its author saw. Where the ticket is a later
+    one by then nothing is changed, and `Conflict` says who was quicker; it
+    gives back the text that was to be written.
+    """
+
+    def __init__(self, database: Database):
+        """Change them in a database."""
+        self._database = database
+
+    def assign(self, who: str, seen: Seen, assignee: str | None) -> Case:
+        """Give a ticket to one of staff, or to nobody; a new one is open then.
+
+        Args:
+            who: Of staff, does it.
+            seen: The ticket as they saw it.
+            assignee: Shall have it; None: nobody.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            Conflict: Somebody else changed it first.
+            DeskUnavailable: It is not changed.
+        """
+        with self._database.writing() as connection:
+            ticket = _held(connection, seen)
+            state: State = "open" if assignee and ticket.state == "new" else ticket.state
+            changed = replace(ticket, assignee=assignee, state=state)
+            return _stored(connection, changed, who, "assign", ticket)
+
+    def reply(self, who: str, seen: Seen, text: str) -> Case:
+        """Write to the person who asked; the first reply stops the clock, the ticket is pending.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            Conflict: Somebody else changed it first; holds the text.
+            TicketClosed: It has to be opened again first.
+            DeskUnavailable: It is not stored.
+        """
+        with self._database.writing() as connection:
+            ticket = _held(connection, seen, text)
+            if ticket.state == "closed":
+                raise TicketClosed(text)
+            append(connection, ticket.ticket_id, "reply", who, text)
+            first = ticket.first_reply_at or datetime.now(UTC)
+            changed = replace(ticket, state="pending", first_reply_at=first)
+            store(connection, changed, who, "reply", ticket)
+            return case_of(connection, ticket.ticket_id)
+
+    def note(self, who: str, seen: Seen, text: str) -> Case:
+        """Write something that only staff read.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            Conflict: Somebody else changed it first; holds the text.
+            DeskUnavailable: It is not stored.
+        """
+        with self._database.writing() as connection:
+            ticket = _held(connection, seen, text)
+            append(connection, ticket.ticket_id, "note", who, text)
+            store(connection, ticket, who, "note", ticket)
+            return case_of(connection, ticket.ticket_id)
+
+    def solve(self, who: str, seen: Seen) -> Case:
+        """Say that nothing is left to do; the person may still write back.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            Conflict: Somebody else changed it first.
+            TicketClosed: It has to be opened again first.
+            DeskUnavailable: It is not changed.
+        """
+        with self._database.writing() as connection:
+            ticket = _held(connection, seen)
+            if ticket.state == "closed":
+                raise TicketClosed
+            return _stored(connection, replace(ticket, state="solved"), who, "solve", ticket)
+
+    def close(self, who: str, seen: Seen) -> Case:
+        """Close a ticket: nothing more is written to the person or by them.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            Conflict: Somebody else changed it first.
+            DeskUnavailable: It is not changed.
+        """
+        with self._database.writing() as connection:
+            ticket = _held(connection, seen)
+            closed_at = ticket.closed_at or datetime.now(UTC)
+            changed = replace(ticket, state="closed", closed_at=closed_at)
+            return _stored(connection, changed, who, "close", ticket)
+
+    def reopen(self, who: str, seen: Seen) -> Case:
+        """Open a ticket again that was pending, solved or closed.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            Conflict: Somebody else changed it first.
+            DeskUnavailable: It is not changed.
+        """
+        with self._database.writing() as connection:
+            ticket = _held(connection, seen)
+            state: State = ticket.state if ticket.state == "new" else "open"
+            changed = replace(ticket, state=state, closed_at=None)
+            return _stored(connection, changed, who, "reopen", ticket)
+
+    def change(self, who: str, seen: Seen, values: Mapping[str, Any]) -> Case:
+        """Set fields of a ticket.
+
+        Args:
+            who: Of staff, does it.
+            seen: The ticket as they saw it.
+            values: By the names of `Ticket`: title, intent, priority, group, tags, country,
+                language.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            Conflict: Somebody else changed it first.
+            DeskUnavailable: It is not changed.
+        """
+        with self._database.writing() as connection:
+            ticket = _held(connection, seen)
+            return _stored(connection, replace(ticket, **values), who, "change", ticket)
+
+
+def _held(connection: Connection, seen: Seen, text: str = "") -> Ticket:
+    """Return a ticket that nobody else changes until the transaction ends.
+
+    Raises:
+        NoSuchTicket: Nobody knows it.
+        Conflict: It is another version than was seen.
+    """
+    ticket = locked(connection, seen.ticket_id)
+    if ticket is None:
+        raise NoSuchTicket(text)
+    if ticket.version != seen.version:
+        last = last_change(connection, seen.ticket_id)
+        who = last.who if last else None
+        raise Conflict(who, ticket.updated_at, ticket.version, text)
+    return ticket
+
+
+def _stored(connection: Connection, changed: Ticket, who: str, action: str, before: Ticket) -> Case:
+    """Store a change, if it is one, and return all that is known of the ticket."""
+    if changed != before:
+        store(connection, changed, who, action, before)
+    return case_of(connection, before.ticket_id)

@@ -1,0 +1,89 @@
+"""The queue: tickets page by page, limited to what somebody looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, get_args
+
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+
+from api.desk.database import Database
+from api.desk.models import Limits, State, Ticket
+from api.desk.tables import TICKETS
+from api.desk.tickets import ticket_of
+from api.desk.words import matching
+
+
+class Queue:
+    """Reads the table of tickets."""
+
+    def __init__(self, database: Database):
+        """Read it in a database."""
+        self._database = database
+
+    def page(self, limits: Limits, count: int, before: str | None) -> Sequence[Ticket]:
+        """Return tickets, the newest first.
+
+        Args:
+            limits: Which ones.
+            count: How many at most.
+            before: Id of a ticket: those that are older; None: from the newest on. None are
+                older than one that nobody knows.
+
+        Raises:
+            DeskUnavailable: They cannot be read.
+        """
+        with self._database.reading() as connection:
+            after = None
+            if before is not None:
+                key = select(TICKETS.c.created_at, TICKETS.c.ticket_id)
+                after = connection.execute(key.where(TICKETS.c.ticket_id == before)).first()
+                if after is None:
+                    return ()
+            wanted = page_of(limits, count, (after[0], after[1]) if after else None)
+            return [ticket_of(row) for row in connection.execute(wanted)]
+
+    def counts(self, limits: Limits) -> Mapping[State, int]:
+        """Tell how many tickets there are of each state, whatever states the limits name.
+
+        Raises:
+            DeskUnavailable: They cannot be read.
+        """
+        with self._database.reading() as connection:
+            found = {row[0]: row[1] for row in connection.execute(counts_of(limits))}
+        return {state: found.get(state, 0) for state in get_args(State)}
+
+
+def page_of(limits: Limits, count: int, before: tuple[datetime, str] | None) -> Select[Any]:
+    """The query for a page; `before` is the time and the id of the ticket that it goes on from."""
+    order = tuple_(TICKETS.c.created_at, TICKETS.c.ticket_id)
+    wanted = select(TICKETS.c.ticket_id).where(*_conditions(limits))
+    if limits.states:
+        wanted = wanted.where(TICKETS.c.state.in_(limits.states))
+    if before is not None:
+        wanted = wanted.where(order < before)
+    newest = TICKETS.c.created_at.desc(), TICKETS.c.ticket_id.desc()
+    # Where many have to be sorted, only their ids are.
+    chosen = wanted.order_by(*newest).limit(count).subquery()
+    return select(TICKETS).join(chosen, TICKETS.c.ticket_id == chosen.c.ticket_id).order_by(*newest)
+
+
+def counts_of(limits: Limits) -> Select[Any]:
+    """The query for how many tickets there are of each state."""
+    counted = select(TICKETS.c.state, func.count()).where(*_conditions(limits))
+    return counted.group_by(TICKETS.c.state)
+
+
+def _conditions(limits: Limits) -> list[ColumnElement[bool]]:
+    """What a ticket has to be, its state aside."""
+    equal = (
+        (TICKETS.c.country, limits.country),
+        (TICKETS.c.intent, limits.intent),
+        (TICKETS.c.priority, limits.priority),
+        (TICKETS.c.assignee, limits.assignee),
+    )
+    found = [column == value for column, value in equal if value is not None]
+    if limits.unassigned:
+        found.append(TICKETS.c.assignee.is_(None))
+    return [*found, *matching(limits.text)]
