@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.desk.database import DeskUnavailable
-from api.desk.models import Conflict, NoSuchTicket, TicketClosed
+from api.desk.models import Conflict, NoSuchTicket, TicketClosed, TooManyMessages
 from rag.errors import (
     BadSetting,
     HelpdeskError,
@@ -43,6 +43,7 @@ STATUS: Mapping[type[HelpdeskError], int] = {
     DeskUnavailable: 503,
     NoSuchTicket: 404,
     TicketClosed: 409,
+    TooManyMessages: 409,
     Conflict: 409,
 }
 
@@ -135,7 +136,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(CallRefused, _refused)
-    for kind in (Conflict, TicketClosed, NoSuchTicket):
+    for kind in (Conflict, TicketClosed, TooManyMessages, NoSuchTicket):
         app.add_exception_handler(kind, _not_changed)
     app.add_exception_handler(HelpdeskError, _failed)
     app.add_middleware(LastResort)
@@ -203,7 +204,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:  # noqa:
 
 async def _not_changed(request: Request, error: Exception) -> JSONResponse:
     """Tell why a ticket was not changed, and give back what was to be written."""
-    assert isinstance(error, Conflict | TicketClosed | NoSuchTicket)  # noqa: S101 - registered for it
+    assert isinstance(error, Conflict | TicketClosed | TooManyMessages | NoSuchTicket)  # noqa: S101 - registered for it
     status, detail = explained(error, request.url.path)
     more: dict[str, object] = {"text": error.text} if error.text else {}
     if isinstance(error, Conflict):

@@ -19,6 +19,7 @@ from eval.countries import score_countries
 from eval.metrics import Interval, bootstrap
 from eval.triage import Labels, Message, TriageIntent, TriageScores, read_messages, score_triage
 from rag.errors import HelpdeskError
+from rag.language import detect_language
 from rag.personal import find_personal, mask
 from rag.places import country_of
 from rag.settings import Settings, read_settings
@@ -84,10 +85,11 @@ def _flat(score: float, count: int) -> Interval:
 def _sorted(message: Message, sorter: Sorter) -> Labels:
     """All but whether the documents answer, which nobody tells without asking them."""
     whole = as_read(message.subject, message.text)
-    found = find_personal(whole, message.language)
+    language = detect_language(message.text)
+    found = find_personal(whole, language)
     head, _, body = mask(whole, found).partition("\n")
     decided = sorter.decide(head, body)
-    place = country_of(message.subject, message.text, message.language)
+    place = country_of(message.subject, message.text, language)
     return Labels.model_validate(
         {
             "intent": decided["intent"].label,

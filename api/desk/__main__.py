@@ -18,6 +18,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 from email_validator import EmailNotValidError, validate_email
 
+from api.desk.audit import Noted
 from api.desk.audit import verify as verify_audit
 from api.desk.database import DESK, Database, DeskUnavailable
 from api.desk.persons import Persons
@@ -29,6 +30,9 @@ from rag.settings import Settings, read_settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Address = Annotated[str, typer.Option(help="The person's e-mail address.")]
+
+_HASH = 64
+"""Characters of a hash."""
 
 _Result = TypeVar("_Result")
 
@@ -95,14 +99,26 @@ def erase(
 
 
 @app.command()
-def verify() -> None:
+def verify(
+    noted: Annotated[
+        str, typer.Option(help="A row as it was told before, NUMBER:HASH; it has to be there.")
+    ] = "",
+) -> None:
     """Tell whether the audit is whole, or which is the first row that does not fit."""
+    row = _noted(noted) if noted else None
     _, database = _database()
-    found = _done(lambda: verify_audit(database))
+    found = _done(lambda: verify_audit(database, row))
     if found.broken_at is not None:
         _fail(f"the audit is broken at row {found.broken_at}: {found.why}; {found.rows} rows fit")
-    # Noted elsewhere, it shows one that was made anew as a whole.
-    print(f"the audit is whole: {found.rows} rows, the last is {found.head}")
+    # Noted elsewhere, it shows one that was cut short, or made anew as a whole.
+    print(f"the audit is whole: {found.rows} rows, the last is {found.rows}:{found.head}")
+
+
+def _noted(text: str) -> Noted:
+    number, _, sha256 = text.partition(":")
+    if not number.isdecimal() or len(sha256) != _HASH:
+        _fail(f"--noted {text}: not NUMBER:HASH, as `verify` tells it", code=2)
+    return Noted(int(number), sha256)
 
 
 def _database() -> tuple[ApiSettings, Database]:

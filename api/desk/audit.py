@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -87,8 +87,20 @@ def last_change(connection: Connection, ticket_id: str) -> Event | None:
     return _event(row) if row else None
 
 
-def verify(database: Database) -> Verified:
+class Noted(NamedTuple):
+    """A row as somebody noted it elsewhere."""
+
+    number: int
+    sha256: str
+
+
+def verify(database: Database, noted: Noted | None = None) -> Verified:
     """Look whether every row is there, unchanged and in its place.
+
+    Args:
+        database: Holds them.
+        noted: A row that has to be among them: that the last rows were taken away, or all
+            made anew, shows in nothing else.
 
     Raises:
         DeskUnavailable: They cannot be read.
@@ -102,11 +114,15 @@ def verify(database: Database) -> Verified:
         fitting, last = 0, _BEGINNING
         for row in rows:
             why = _wrong(row._asdict(), fitting + 1, last)
+            if not why and noted and row.number == noted.number and row.sha256 != noted.sha256:
+                why = "it is not the one that was noted"
             if why:
                 return Verified(fitting, last, fitting + 1, why)
             fitting, last = row.number, row.sha256
     if [(head.number, head.sha256) for head in heads] != [(fitting, last)]:
         return Verified(fitting, last, fitting + 1, "it is missing, or the rows before it are not")
+    if noted and fitting < noted.number:
+        return Verified(fitting, last, fitting + 1, f"it is missing: row {noted.number} was noted")
     return Verified(fitting, last, None)
 
 

@@ -160,6 +160,15 @@ class TicketClosed(HelpdeskError):
         self.text = text
 
 
+class TooManyMessages(HelpdeskError):
+    """The person has written a good deal, and nobody has replied yet."""
+
+    def __init__(self, text: str = ""):
+        """Give back what was to be written."""
+        super().__init__("no more can be added before somebody replies")
+        self.text = text
+
+
 class Conflict(HelpdeskError):
     """Somebody else changed the ticket first."""
 

@@ -22,9 +22,10 @@ from api.desk.models import (
     NoSuchTicket,
     Ticket,
     TicketClosed,
+    TooManyMessages,
 )
 from api.desk.tables import ANSWERS, MESSAGES, TICKETS
-from api.desk.words import note_words
+from api.desk.words import add_words, first_words, note_words
 from rag.models import Turn
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -33,6 +34,10 @@ _NOBODY = hashlib.sha256(secrets.token_bytes()).hexdigest()
 """What a token is compared with where there is no ticket: it fits none."""
 _TITLE = 100
 """Characters of a question that make the title of its ticket."""
+
+
+MOST_UNANSWERED = 20
+"""Messages that a person may add to their ticket before somebody replies."""
 
 
 class Tickets:
@@ -51,9 +56,14 @@ class Tickets:
         Raises:
             DeskUnavailable: It is not stored.
         """
-        now = datetime.now(UTC)
+        now, title = datetime.now(UTC), title_of(asked.question)
+        said = (turn.text for turn in asked.history if turn.role == "user")
         ticket_id = "NMG-" + "".join(secrets.choice(_CROCKFORD) for _ in range(8))
         token = secrets.token_urlsafe(32)
+        # Before the turn to write: the history may be long.
+        words = first_words(
+            (ticket_id, title, asked.question, asked.name or "", asked.email, *said)
+        )
         with self._database.writing() as connection:
             ticket = Ticket(
                 **vars(asked),
@@ -61,7 +71,7 @@ class Tickets:
                 created_at=now,
                 state="new",
                 consent_at=now,
-                title=title_of(asked.question),
+                title=title,
                 intent=None,
                 priority="normal",
                 group=None,
@@ -76,7 +86,7 @@ class Tickets:
             )
             row = {**asdict(ticket), "token_sha256": _hash(token)}
             connection.execute(insert(TICKETS).values(row))
-            note_words(connection, ticket_id)
+            add_words(connection, ticket_id, words)
             record(connection, REQUESTER, "open", [ticket_id], ["state"])
         return ticket, token
 
@@ -105,6 +115,7 @@ class Tickets:
         Raises:
             NoSuchTicket: The link leads nowhere.
             TicketClosed: Nothing can be added.
+            TooManyMessages: Nothing can be added before somebody replies.
             DeskUnavailable: It is not stored.
         """
         with self._database.writing() as connection:
@@ -113,6 +124,8 @@ class Tickets:
                 raise NoSuchTicket(text)
             if ticket.state == "closed":
                 raise TicketClosed(text)
+            if _unanswered(connection, ticket_id) >= MOST_UNANSWERED:
+                raise TooManyMessages(text)
             append(connection, ticket_id, "requester", None, text)
             state = "open" if ticket.state in ("pending", "solved") else ticket.state
             changed = store(connection, replace(ticket, state=state), REQUESTER, "write", ticket)
@@ -192,6 +205,23 @@ def append(
             text=text,
         )
     )
+    add_words(connection, ticket_id, first_words([text]))
+
+
+def _unanswered(connection: Connection, ticket_id: str) -> int:
+    """How many messages the person who asked has written since the last reply."""
+    of_it = MESSAGES.c.ticket_id == ticket_id
+    replied = select(func.max(MESSAGES.c.number)).where(of_it, MESSAGES.c.kind == "reply")
+    return (
+        connection.scalar(
+            select(func.count()).where(
+                of_it,
+                MESSAGES.c.kind == "requester",
+                MESSAGES.c.number > func.coalesce(replied.scalar_subquery(), 0),
+            )
+        )
+        or 0
+    )
 
 
 def store(connection: Connection, changed: Ticket, who: str, action: str, before: Ticket) -> Ticket:
@@ -214,7 +244,8 @@ def store(connection: Connection, changed: Ticket, who: str, action: str, before
     values |= {"version": before.version + 1, "updated_at": datetime.now(UTC)}
     of_it = TICKETS.c.ticket_id == before.ticket_id
     connection.execute(update(TICKETS).where(of_it).values(values))
-    note_words(connection, before.ticket_id)
+    if "title" in fields:
+        note_words(connection, before.ticket_id)
     record(connection, who, action, [before.ticket_id], fields)
     return replace(changed, version=values["version"], updated_at=values["updated_at"])
 

@@ -7,9 +7,10 @@ language, whatever accents and capitals somebody types.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, false, insert, select
 
 from api.desk.tables import MESSAGES, TICKET_WORDS, TICKETS
 from rag.forms import fold
@@ -17,6 +18,8 @@ from rag.forms import fold
 _LONGEST = 40
 """Characters of a word that count."""
 _WORD = re.compile(r"\w+")
+_KEPT = 5000
+"""Different words of a ticket that are kept, the first ones: as many as in a thick booklet."""
 _MOST = 8
 """Words of a search that count."""
 _SHORT = 3
@@ -30,9 +33,30 @@ def words_of(text: str) -> list[str]:
     return [word[:_LONGEST] for word in _WORD.findall(fold(text))]
 
 
+def first_words(texts: Iterable[str]) -> list[str]:
+    """Return the different words of texts, as many as are kept of a ticket."""
+    found: dict[str, None] = {}
+    for word in chain.from_iterable(map(words_of, texts)):
+        found[word] = None
+        if len(found) == _KEPT:
+            break
+    return list(found)
+
+
+def add_words(connection: Connection, ticket_id: str, words: Iterable[str]) -> None:
+    """Add words to those of a ticket, as long as there is room."""
+    own = TICKET_WORDS.c.ticket_id == ticket_id
+    before = set(connection.scalars(select(TICKET_WORDS.c.word).where(own)))
+    new = [word for word in words if word not in before][: max(0, _KEPT - len(before))]
+    if new:
+        connection.execute(
+            insert(TICKET_WORDS), [{"word": word, "ticket_id": ticket_id} for word in new]
+        )
+
+
 def note_words(connection: Connection, ticket_id: str) -> None:
-    """Bring the words of a ticket up to date with its texts."""
-    now = set(words_of("\n".join(_texts(connection, ticket_id))))
+    """Make the words of a ticket anew from all of its texts."""
+    now = set(first_words(_texts(connection, ticket_id)))
     own = TICKET_WORDS.c.ticket_id == ticket_id
     before = set(connection.scalars(select(TICKET_WORDS.c.word).where(own)))
     if gone := before - now:
@@ -45,8 +69,12 @@ def note_words(connection: Connection, ticket_id: str) -> None:
 def matching(text: str) -> Sequence[ColumnElement[bool]]:
     """The conditions for tickets that hold all words of a search, each as one may begin.
 
-    A short word is looked for as a whole: too many begin with it.
+    A short word is looked for as a whole: too many begin with it. Where somebody searches
+    for no word at all, as for "???", nothing fits.
     """
+    asked = list(dict.fromkeys(words_of(text)))
+    if text.strip() and not asked:
+        return [false()]
     return [
         TICKETS.c.ticket_id.in_(
             select(TICKET_WORDS.c.ticket_id).where(
@@ -55,7 +83,7 @@ def matching(text: str) -> Sequence[ColumnElement[bool]]:
                 else and_(TICKET_WORDS.c.word >= word, TICKET_WORDS.c.word < word + _END)
             )
         )
-        for word in list(dict.fromkeys(words_of(text)))[:_MOST]
+        for word in asked[:_MOST]
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from urllib.parse import quote, urlencode
@@ -150,24 +150,30 @@ async def write_back(ticket_id: str, request: Request) -> Response:
     limit: RateLimit = request.app.state.rate_limit
     try:
         found = await desk.beside(partial(desk.tickets.follow, ticket_id, token))
-        if found is None:
-            return _ticket_page(request, None, token, named, status=404)
-        show = partial(_ticket_page, request, found, token, named, written=text)
-        texts = _texts(request, named or found.ticket.language)
-        try:
-            added = AddedIn(text=text)
-        except ValidationError:
-            return show(wrong=_wrong_message(text, texts), status=422)
-        if wait_s := limit.call(request.scope):
-            wrong, headers = _later(texts, wait_s)
-            return show(wrong=wrong, status=429, headers=headers)
-        await desk.beside(partial(desk.tickets.write_back, ticket_id, token, added.text))
-    except (NoSuchTicket, TicketClosed):
-        # It was closed, or erased, while they wrote; the page says so, and still holds the text.
-        now = await desk.beside(partial(desk.tickets.follow, ticket_id, token))
-        return _ticket_page(request, now, token, named, written=text, status=409 if now else 404)
     except HelpdeskError as error:
         return _ticket_failed(request, error, named)
+    if found is None:
+        return _ticket_page(request, None, token, named, status=404)
+    show = partial(_ticket_page, request, token=token, named=named, written=text)
+    texts = _texts(request, named or found.ticket.language)
+    try:
+        added = AddedIn(text=text)
+    except ValidationError:
+        return show(found, wrong=_wrong_message(text, texts), status=422)
+    if wait_s := limit.call(request.scope):
+        wrong, headers = _later(texts, wait_s)
+        return show(found, wrong=wrong, status=429, headers=headers)
+    try:
+        await desk.beside(partial(desk.tickets.write_back, ticket_id, token, added.text))
+    except NoSuchTicket:
+        # It was erased while they wrote; whatever happens, the page still holds the text.
+        return show(None, status=404)
+    except TicketClosed:
+        closed = replace(found, ticket=replace(found.ticket, state="closed"))
+        return show(closed, status=409)
+    except HelpdeskError as error:
+        status, _ = explained(error, request.url.path)
+        return show(found, wrong=_failed(request, texts), status=status)
     back = f"./{quote(ticket_id)}?{urlencode({'token': token, 'language': texts.language})}#last"
     return RedirectResponse(back, status_code=303, headers=_TICKET)
 

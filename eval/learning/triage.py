@@ -76,7 +76,10 @@ class Tuned:
     def save(self, file: Path) -> None:
         """Keep it, in 16 bits."""
         held: dict[str, Any] = {**self.numbers, "embedder": np.array(BASE)}
-        np.savez_compressed(file, **held)
+        # Beside it first: whoever interrupts this leaves what was there.
+        new = file.with_suffix(".new.npz")
+        np.savez_compressed(new, **held)
+        new.replace(file)
 
 
 class _Adapted(nn.Module):

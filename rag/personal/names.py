@@ -43,9 +43,10 @@ _CITED = re.compile(
 )
 _MAILBOX = re.compile(r"[ ]*[<(]\x00")
 _SIGNED_WITH = re.compile(
-    r"(?:[ ]*[,(|/–—-][^\n?!]{0,90}|[ ]+[\x00\d][^\n?!]{0,40})?[.!]?(?:[ ]*\n[^\n?]{0,60}){0,6}"
+    r"(?:[ ]*[,(|/–—-][^\n?!]{0,90}|[ ]+[\x00\d][^\n?!]{0,40})?[.!]?(?:[ ]*+\n[^\n?]{0,60}+){0,6}"
 )
-"""What may follow who signs, up to the end: a task, a house, a town, a number."""
+"""What may follow who signs, up to the end: a task, a house, a town, a number. Spaces at the end
+of a line could be read in two ways, which makes 64 for six lines: so nothing is given back."""
 _LAST_BEGINS = re.compile(r"[\n.!?…·;]\W*\s\W*$|\n\W*$")
 _LEAD = 4
 """Words before a name in the last sentence: "Greetings from Plovdiv", "Laboratory head"."""

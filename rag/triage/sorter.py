@@ -74,7 +74,7 @@ class Sorter:
 
     @classmethod
     def load(cls, file: Path = FILE) -> Sorter:
-        """Read what was learned, and the model that it adds to (a second or two, 120 MB).
+        """Read what was learned, and the model that it adds to (a second or two, 400 MB).
 
         Raises:
             BadSetting: The file is missing or broken.

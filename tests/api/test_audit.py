@@ -209,9 +209,8 @@ def test_an_operator_is_told_that_it_is_whole_or_where_it_is_broken(tmp_path: Pa
     _busy(desk)
     whole = CliRunner().invoke(command, ["verify"])
     assert whole.exit_code == 0
-    assert (
-        whole.stdout == f"the audit is whole: 9 rows, the last is {verify(desk._database).head}\n"
-    )
+    head = verify(desk._database).head
+    assert whole.stdout == f"the audit is whole: 9 rows, the last is 9:{head}\n"
     with desk._database.writing() as connection:
         _set(5, who="nobody")(connection)
     broken = CliRunner().invoke(command, ["verify"])
@@ -219,3 +218,27 @@ def test_an_operator_is_told_that_it_is_whole_or_where_it_is_broken(tmp_path: Pa
     assert "broken at row 5" in broken.stderr
     assert len(broken.stderr.splitlines()) == 1
     desk.close()
+
+
+def test_rows_that_were_taken_from_the_end_show_by_one_that_was_noted(tmp_path: Path) -> None:
+    desk = open_desk("", tmp_path / "data", 30)
+    _busy(desk)
+    last = verify(desk._database).head
+    assert CliRunner().invoke(command, ["verify", "--noted", f"9:{last}"]).exit_code == 0
+    with desk._database.writing() as connection:
+        connection.execute(delete(AUDIT).where(AUDIT.c.number > 5))
+        fifth = connection.execute(select(AUDIT.c.sha256).where(AUDIT.c.number == 5)).scalar_one()
+        connection.execute(update(AUDIT_HEAD).values(number=5, sha256=fifth))
+    assert CliRunner().invoke(command, ["verify"]).exit_code == 0
+    cut = CliRunner().invoke(command, ["verify", "--noted", f"9:{last}"])
+    assert (cut.exit_code, cut.stdout) == (1, "")
+    assert "broken at row 6: it is missing: row 9 was noted" in cut.stderr
+    other = CliRunner().invoke(command, ["verify", "--noted", f"3:{last}"])
+    assert "broken at row 3: it is not the one that was noted" in other.stderr
+    desk.close()
+
+
+@pytest.mark.parametrize("noted", ["9", "nine:abc", "9:abc", ":"])
+def test_a_row_that_is_no_row_is_told_in_a_line(noted: str) -> None:
+    told = CliRunner().invoke(command, ["verify", "--noted", noted])
+    assert (told.exit_code, len(told.stderr.splitlines())) == (2, 1)

@@ -19,7 +19,9 @@ from api.desk.models import (
     Seen,
     Ticket,
     TicketClosed,
+    TooManyMessages,
 )
+from api.desk.tickets import MOST_UNANSWERED
 from rag.models import Answer
 
 ASKED = NewTicket(
@@ -118,6 +120,18 @@ def test_a_reply_of_the_person_opens_what_was_answered(opened: Desk, state: str,
     assert [(each.kind, each.author, each.text) for each in followed.messages] == [
         ("requester", None, "Old ones.")
     ]
+
+
+def test_a_person_cannot_write_without_end_before_somebody_replies(opened: Desk) -> None:
+    ticket, token = opened.tickets.open(ASKED)
+    for number in range(MOST_UNANSWERED):
+        opened.tickets.write_back(ticket.ticket_id, token, f"And {number}?")
+    with pytest.raises(TooManyMessages) as refused:
+        opened.tickets.write_back(ticket.ticket_id, token, "And then?")
+    assert refused.value.text == "And then?"
+    opened.handling.reply(STAFF, _seen(opened.tickets.read(ticket.ticket_id)), "One by one.")
+    followed = opened.tickets.write_back(ticket.ticket_id, token, "And then?")
+    assert len(followed.messages) == MOST_UNANSWERED + 2
 
 
 def test_a_closed_ticket_takes_no_messages_until_it_is_open_again(opened: Desk) -> None:

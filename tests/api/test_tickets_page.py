@@ -13,8 +13,9 @@ from fastapi.testclient import TestClient
 from pages import one, read
 
 from api.app import Access
+from api.desk.database import DeskUnavailable
 from api.desk.desk import Desk
-from api.desk.models import Seen
+from api.desk.models import NoSuchTicket, Seen
 from api.limits import MAX_FORM
 from rag.index import Store
 from rag.language import LANGUAGES
@@ -119,6 +120,31 @@ def test_what_is_written_while_it_is_closed_is_given_back(
     assert status == 409
     assert "My own words" in page.get_text()
     assert "not sent" in page.get_text()
+
+
+def test_where_the_desk_fails_meanwhile_the_words_are_given_back(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: str) -> object:
+        raise DeskUnavailable("try again later")
+
+    monkeypatch.setattr(visitor.desk.tickets, "write_back", fails)
+    status, page = visitor.send("My own words")
+    assert status == 503
+    assert one(page, "textarea").get_text().removeprefix("\n") == "My own words"
+    assert one(page, "[role=alert]").get_text().strip()
+
+
+def test_a_request_that_is_erased_meanwhile_is_gone(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: str) -> object:
+        raise NoSuchTicket
+
+    monkeypatch.setattr(visitor.desk.tickets, "write_back", gone)
+    status, page = visitor.send("My own words")
+    assert status == 404
+    assert "no request under this link" in page.get_text()
 
 
 def test_a_form_without_the_link_writes_nothing(visitor: Visitor) -> None:

@@ -100,6 +100,27 @@ def test_a_word_that_a_title_no_longer_holds_finds_nothing(opened: Desk) -> None
     assert _ids(opened, text="seals") == [ticket.ticket_id]
 
 
+def test_what_is_written_later_is_found(opened: Desk) -> None:
+    ticket, token = opened.tickets.open(ASKED)
+    opened.tickets.write_back(ticket.ticket_id, token, "Walruses, too?")
+    assert _ids(opened, text="walrus samples") == [ticket.ticket_id]
+
+
+@pytest.mark.parametrize("text", ["???", "…", "\u200b"])
+def test_a_search_for_no_word_finds_nothing(opened: Desk, text: str) -> None:
+    _open(opened)
+    assert _ids(opened, text=text) == []
+
+
+def test_of_a_ticket_without_end_the_first_words_are_kept(opened: Desk) -> None:
+    turns = tuple(
+        Turn("user", " ".join(f"w{turn}x{word}" for word in range(3000))) for turn in range(20)
+    )
+    ticket = opened.tickets.open(replace(ASKED, history=turns))[0]
+    assert _ids(opened, text="samples w0x2999") == [ticket.ticket_id]
+    assert _ids(opened, text="w19x2999") == []
+
+
 def test_a_short_word_is_found_as_a_whole_only(opened: Desk) -> None:
     ticket = _open(opened, question="Is it OK?")
     assert _ids(opened, text="ok") == [ticket.ticket_id]

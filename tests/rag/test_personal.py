@@ -300,6 +300,17 @@ def test_time_grows_with_the_text_and_no_faster(piece):
     assert taken(6000) < 9 * max(taken(1500), 0.002)
 
 
+def test_spaces_at_the_ends_of_lines_after_a_name_cost_nothing():
+    text = (
+        "Where is the data? regards from the Zorvan Quilmer\n" + (" " * 60 + "\n") * 8 + "x" * 100
+    )
+    find_personal("warm up")
+    start = time.process_time()
+    find_personal(text)
+    # It took 6 s with 24 spaces, and would have taken minutes with 60.
+    assert time.process_time() - start < 0.5
+
+
 def test_names_are_found_wherever_messages_put_them():
     generator = random.Random(9)
     first, last = (
