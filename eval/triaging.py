@@ -7,24 +7,21 @@ index that the settings name drafts the answers, as it does for staff.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 from rich.progress import track
 
+from eval.countries import CountryScores, score_countries
 from eval.countries import Message as Located
-from eval.countries import score_countries
-from eval.metrics import Interval, bootstrap
+from eval.metrics import Interval
 from eval.triage import Labels, Message, TriageIntent, TriageScores, read_messages, score_triage
 from rag.errors import HelpdeskError
-from rag.language import detect_language
-from rag.personal import find_personal, mask
-from rag.places import country_of
 from rag.settings import Settings, read_settings
-from rag.triage.sorter import Sorter, as_read
-from rag.triage.triager import Triage
+from rag.triage.sorter import Sorter
+from rag.triage.triager import Triage, sort
 from rag.wiring import build_answerer, build_embedder, build_triager, open_index
 
 OWN = Path(__file__).resolve().parent / "data" / "triage.jsonl"
@@ -56,26 +53,26 @@ def gated(
     for message in messages:
         labels.append(_sorted(message, sorter))
         done()
-    given = iter(labels)
-    scores = score_triage(messages, lambda _subject, _text: next(given))
-    both = list(zip(messages, labels, strict=True))
+    scores, places = _scores(messages, labels)
+    unmeasured = _flat(0.0, 0)
     return {
         "triage_intent": _flat(scores.intent_macro_f1, len(messages)),
         "triage_priority": _flat(scores.priority_macro_f1, len(messages)),
-        "triage_country": _mean(
-            message.country == told.country for message, told in both if message.country
-        ),
-        "triage_country_invented": _mean(
-            told.country is not None for message, told in both if message.country is None
-        ),
-        "triage_personal_data": scores.personal_data_recall or _flat(0.0, 0),
-        "triage_personal_data_alarms": scores.personal_data_alarms or _flat(0.0, 0),
+        "triage_country": places.found or unmeasured,
+        "triage_country_invented": places.invented or unmeasured,
+        "triage_personal_data": scores.personal_data_recall or unmeasured,
+        "triage_personal_data_alarms": scores.personal_data_alarms or unmeasured,
     }
 
 
-def _mean(right: Iterable[bool]) -> Interval:
-    values = [float(each) for each in right]
-    return bootstrap(values) if values else _flat(0.0, 0)
+def _scores(
+    messages: Sequence[Message], labels: Sequence[Labels]
+) -> tuple[TriageScores, CountryScores]:
+    given = iter(labels)
+    scores = score_triage(messages, lambda _subject, _text: next(given))
+    located = [Located.model_validate(each.model_dump()) for each in messages]
+    countries = iter([each.country for each in labels])
+    return scores, score_countries(located, lambda _subject, _text, _language: next(countries))
 
 
 def _flat(score: float, count: int) -> Interval:
@@ -84,19 +81,14 @@ def _flat(score: float, count: int) -> Interval:
 
 def _sorted(message: Message, sorter: Sorter) -> Labels:
     """All but whether the documents answer, which nobody tells without asking them."""
-    whole = as_read(message.subject, message.text)
-    language = detect_language(message.text)
-    found = find_personal(whole, language)
-    head, _, body = mask(whole, found).partition("\n")
-    decided = sorter.decide(head, body)
-    place = country_of(message.subject, message.text, language)
+    found = sort(sorter, message.subject, message.text)
     return Labels.model_validate(
         {
-            "intent": decided["intent"].label,
-            "priority": decided["priority"].label,
+            "intent": found.decided["intent"].label,
+            "priority": found.decided["priority"].label,
             "answerable": message.answerable,
-            "country": place.country if place else None,
-            "contains_personal_data": bool(found),
+            "country": found.place.country if found.place else None,
+            "contains_personal_data": bool(found.personal),
         }
     )
 
@@ -116,11 +108,7 @@ def labels_of(triage: Triage) -> Labels:
 
 def report(messages: Sequence[Message], labels: Sequence[Labels]) -> list[str]:
     """The figures, a line for each."""
-    given = iter(labels)
-    scores = score_triage(messages, lambda _subject, _text: next(given))
-    located = [Located.model_validate(each.model_dump()) for each in messages]
-    countries = iter([each.country for each in labels])
-    places = score_countries(located, lambda _subject, _text, _language: next(countries))
+    scores, places = _scores(messages, labels)
     return [
         f"messages                 {scores.messages}",
         f"intent macro-F1          {scores.intent_macro_f1:.3f}",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,6 @@ GAP = "\u2581"
 """What stands for a space among pieces."""
 _SPACES = re.compile(" {2,}")
 
-Ids = Sequence[int]
-
 
 class Cutter:
     """Cuts a text into pieces, as the embedder does."""
@@ -41,17 +39,17 @@ class Cutter:
         self._pieces = weights.pieces
         self._model: Any = Unigram(list(weights.pieces.scores), weights.pieces.unknown)
 
-    def ids(self, text: str, longest: int = LONGEST) -> list[int]:
+    def ids(self, text: str) -> list[int]:
         """Return the ids of a text's pieces, the marks of its begin and end included."""
-        return [each for each, _ in self.pieces(text, longest)]
+        return [each for each, _ in self.pieces(text)]
 
-    def pieces(self, text: str, longest: int = LONGEST) -> list[tuple[int, str]]:
+    def pieces(self, text: str) -> list[tuple[int, str]]:
         """Return the same with how each is written, which its id alone need not tell."""
         # Letters and their marks as one character, as `rag.embedder` has them.
         plain = unicodedata.normalize("NFKC", ROLE + text)
         read = "".join(self._pieces.replaced.get(ord(char), char) for char in plain)
         gapped = GAP + _SPACES.sub(" ", read).replace(" ", GAP)
-        found = [(each.id, each.value) for each in self._model.tokenize(gapped)][: longest - 2]
+        found = [(each.id, each.value) for each in self._model.tokenize(gapped)][: LONGEST - 2]
         begin, end = self._pieces.begin, self._pieces.end
         marks = self._pieces.scores
         return [(begin, marks[begin][0]), *found, (end, marks[end][0])]
@@ -129,9 +127,7 @@ class Encoder:
     def _linear(self, name: str, width: int) -> Callable[[Floats], Floats]:
         weight = self._weights.matrix(f"{name}.w", width)
         if f"{name}.down" in self._tuned:
-            weight = weight + self._tuned[f"{name}.up"].astype(np.float32) @ self._tuned[
-                f"{name}.down"
-            ].astype(np.float32)
+            weight = weight + self._tuned[f"{name}.up"] @ self._tuned[f"{name}.down"]
         across, bias = np.ascontiguousarray(weight.T), self._weights.numbers(f"{name}.b")
         return lambda state: state @ across + bias
 

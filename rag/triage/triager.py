@@ -82,6 +82,44 @@ class Triage:
     """Subject and text without personal data; what may be compared and stored."""
 
 
+@dataclass(frozen=True)
+class Sorted:
+    """What is known of a message before anybody looks for its answer."""
+
+    decided: Mapping[str, Decided]
+    place: CountryFound | None
+    language: str
+    personal: tuple[Kind, ...]
+    masked: str
+    """Subject, a line end, and text."""
+
+    @property
+    def body(self) -> str:
+        """The text without its subject."""
+        return self.masked.partition("\n")[2]
+
+
+def sort(sorter: Sorter, subject: str, text: str) -> Sorted:
+    """Sort a message; only its country is told from the unmasked words.
+
+    Raises:
+        BadSetting: A file of words, names or places cannot be read.
+    """
+    subject = " ".join(subject.split())
+    language = detect_language(text)
+    whole = as_read(subject, text)
+    found = find_personal(whole, language)
+    masked = mask(whole, found)
+    head, _, body = masked.partition("\n")
+    return Sorted(
+        sorter.decide(head, body),
+        country_of(subject, text, language),
+        language,
+        tuple(dict.fromkeys(each.kind for each in found)),
+        masked,
+    )
+
+
 class Triager:
     """Sorts messages."""
 
@@ -113,19 +151,12 @@ class Triager:
             ModelUnavailable: What was learned cannot be read, or the model that it adds to
                 is not there.
         """
-        subject = " ".join(subject.split())
-        language = detect_language(text)
-        whole = as_read(subject, text)
-        found = find_personal(whole, language)
-        masked = mask(whole, found)
-        kinds = tuple(dict.fromkeys(each.kind for each in found))
-        head, _, body = masked.partition("\n")
-        decided = self._sorting().decide(head, body)
+        found = sort(self._sorting(), subject, text)
+        decided, place, language = found.decided, found.place, found.language
         intent, priority = decided["intent"], decided["priority"]
-        place = country_of(subject, text, language)
         country = place.country if place else None
         draft = answerer.answer(
-            Question(_ask(body, language, intent), language=language, country=country)
+            Question(_ask(found.body, language, intent), language=language, country=country)
         )
         route, why = _route(intent.label, country)
         contact = self._contact(route, country)
@@ -136,21 +167,21 @@ class Triager:
             language=language,
             priority=priority.label,
             answerable=_answerable(decided, draft),
-            personal=kinds,
+            personal=found.personal,
             route=route,
             contact=contact,
             write_to=self._address(route, contact),
             reasons=(
                 _of_intent(intent),
-                _of_country(place, masked),
+                _of_country(place, found.masked),
                 Because("language", f"detected: {language}"),
                 _of_priority(priority),
                 _of_answer(decided["answerable"], draft, intent.label),
-                _of_personal(kinds),
+                _of_personal(found.personal),
                 Because("route", why),
             ),
             draft=draft,
-            masked=masked.strip(),
+            masked=found.masked.strip(),
         )
 
     def _contact(self, route: Route, country: str | None) -> Contact | None:
