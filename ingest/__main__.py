@@ -18,24 +18,18 @@ from ingest.gather import Task
 from ingest.loaders.articles import ARTICLES
 from ingest.models import IngestReport
 from ingest.online import of_services
-from ingest.pipeline import Knowledge, Memory
-from ingest.register import Vocabulary
+from ingest.pipeline import Memory
 from ingest.sources import Registry, listed_sources, named_sources
 from ingest.sync import SourceState, SyncLog
-from ingest.terminal import SHOWN, Bars, fail, show_list
+from ingest.terminal import SHOWN, Bars, fail, failing_in_a_line, show_list
 from ingest.watch import due as due_sources
 from ingest.watch import exit_on_signals, run_as_child
 from ingest.watch import watch as keep_watch
-from ingest.wiring import client_of, core_settings, ingest_settings
+from ingest.wiring import client_of, core_settings, ingest_settings, knowledge_of
 from rag.errors import HelpdeskError
-from rag.glossary import Glossary, load_neutral
-from rag.head import load_head
 from rag.index import Store
-from rag.leaning import Turns
-from rag.query import standing_texts
 from rag.settings import Settings
 from rag.text import printable
-from rag.unwritten import Examples
 from rag.wiring import build_embedder
 
 app = typer.Typer(
@@ -59,7 +53,7 @@ def run(
         str | None, typer.Option(help="Web address of sources that name none themselves.")
     ] = None,
     articles: Annotated[
-        bool, typer.Option("--articles/--no-articles", help="Index the shipped articles.")
+        bool, typer.Option("--articles/--no-articles", help="Index the knowledge articles.")
     ] = True,
     due: Annotated[
         bool, typer.Option("--due", help="Only listed sources whose refresh interval has passed.")
@@ -95,38 +89,18 @@ def run(
 
 
 def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) -> IngestReport:
-    try:
+    with failing_in_a_line(settings.data_dir), client_of(settings) as client:
         memory = Memory.of(settings.data_dir)
         own = ingest_settings().fetch
-        glossary = Glossary.load(settings.corpus_dir)
         embedder = build_embedder(settings)
-        knowledge = Knowledge(
-            articles=settings.corpus_dir / ARTICLES if articles else None,
-            acronyms=glossary.acronyms,
-            standing=(
-                *standing_texts(glossary, load_neutral(settings.corpus_dir)),
-                *Examples.load(settings.corpus_dir).texts,
-                *Turns.load(settings.corpus_dir).texts,
-            ),
-            vocabulary=Vocabulary.load(settings.corpus_dir),
-            order=tuple(registry.sources),
-            head=load_head(settings.corpus_dir, embedder.name),
+        return pipeline.run(
+            task,
+            fetch=Fetcher(client, memory.downloads, zenodo=own.zenodo, github=own.github),
+            knowledge=knowledge_of(settings, registry, embedder, articles=articles),
+            memory=memory,
+            embedder=embedder,
+            progress=Bars(),
         )
-        with client_of(settings) as client:
-            return pipeline.run(
-                task,
-                fetch=Fetcher(client, memory.downloads, zenodo=own.zenodo, github=own.github),
-                knowledge=knowledge,
-                memory=memory,
-                embedder=embedder,
-                progress=Bars(),
-            )
-    except HelpdeskError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"{settings.data_dir}: {error.strerror or error}")
-    except Exception as error:  # noqa: BLE001 - the door: databases have errors of their own
-        fail(f"{settings.data_dir}: {type(error).__name__}: {error}")
 
 
 def _states(settings: Settings) -> dict[str, SourceState]:
@@ -335,7 +309,7 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in sta
         fail(str(error))
     known |= _states(settings).keys()
     if name == ARTICLES:
-        fail("the shipped articles are part of every index; leave them out with: run --no-articles")
+        fail("the articles are part of every index; leave them out with: run --no-articles")
     if name not in known:
         fail(f"no source named {name!r} is indexed; there are: {', '.join(sorted(known))}")
     _show(_run(settings, Task(removed=frozenset({name})), registry, articles=True), as_json=False)

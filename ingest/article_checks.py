@@ -82,11 +82,11 @@ class Coverage:
     """Titles of labelled resources that no article names."""
 
 
-def read_shelf(folder: Path) -> Shelf:
-    """Read every article and translation of a folder, drafts included."""
+def read_shelf(*folders: Path) -> Shelf:
+    """Read every article and translation of some folders, drafts included."""
     articles: list[Article] = []
     findings: list[Finding] = []
-    for each in read_articles(folder):
+    for each in read_articles(*folders):
         if each.taken_by:
             findings.append(Finding(each.path, "unreadable", f"its id is taken by {each.taken_by}"))
         if each.article is None:
@@ -96,16 +96,22 @@ def read_shelf(folder: Path) -> Shelf:
         else:
             articles.append(each.article)
             findings += _translations(each, each.article)
+    for folder in folders:
+        findings += _out_of_place(folder)
+    return Shelf(tuple(articles), tuple(findings))
+
+
+def _out_of_place(folder: Path) -> Iterator[Finding]:
+    """Files that are neither an article nor its translation."""
     for file in sorted(folder.rglob("*")):
         stem, _, language = file.stem.rpartition(".")
         if not file.is_file() or (file.suffix == ".md" and not stem):
             continue
         path = file.relative_to(folder).as_posix()
         if file.suffix != ".md" or language not in LANGUAGES:
-            findings.append(Finding(path, "unreadable", "neither <id>.md nor <id>.<language>.md"))
+            yield Finding(path, "unreadable", "neither <id>.md nor <id>.<language>.md")
         elif not file.with_name(f"{stem}.md").is_file():
-            findings.append(Finding(path, "translation", f"there is no {stem}.md beside it"))
-    return Shelf(tuple(articles), tuple(findings))
+            yield Finding(path, "translation", f"there is no {stem}.md beside it")
 
 
 def check(shelf: Shelf, documents: Sequence[Document]) -> list[Finding]:
@@ -120,12 +126,31 @@ def check(shelf: Shelf, documents: Sequence[Document]) -> list[Finding]:
     Returns:
         What is wrong, in the order of the articles; empty where all is well.
     """
+    return [*shelf.findings, *_checked(shelf.articles, shelf.articles, documents)]
+
+
+def check_one(
+    article: Article, others: Iterable[Article], documents: Sequence[Document]
+) -> list[Finding]:
+    """Check an article as `check` does, beside others that are not looked at again.
+
+    Args:
+        article: What somebody wishes to add.
+        others: The articles that it would stand among.
+        documents: As the index holds them.
+    """
+    return _checked([article], [article, *others], documents)
+
+
+def _checked(
+    articles: Sequence[Article], every: Sequence[Article], documents: Sequence[Document]
+) -> list[Finding]:
     library = Library(documents)
-    copied = _copied(shelf.articles, documents)
-    known = {article.article_id for article in shelf.articles}
-    owners = _askers(shelf.articles)
-    findings = list(shelf.findings)
-    for article in shelf.articles:
+    copied = _copied(articles, documents)
+    known = {article.article_id for article in every}
+    owners = _askers(every)
+    findings = []
+    for article in articles:
         said = [
             *_asks(article, owners),
             *_seen(article, known),

@@ -1,10 +1,11 @@
-"""``python -m ingest articles check | new | report``: the knowledge articles and their keeping."""
+"""``python -m ingest articles check | new | publish | withdraw | report``: looking after them."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,18 +14,21 @@ from typing import Annotated
 
 import typer
 
+from ingest import pipeline
 from ingest.article_checks import Coverage, Finding, check, coverage, read_shelf
-from ingest.article_drafts import draft, file_name, material
 from ingest.fetch.fetcher import Fetcher
 from ingest.gather import DOCUMENT, Before, Task, gather
 from ingest.loaders.articles import ARTICLES, article_files
-from ingest.models import Document, Problem
+from ingest.loaders.textfile import read_text_file
+from ingest.models import Document, Fetched, Problem, Remote
+from ingest.own_articles import WARNINGS, examine, own_file, published, withdrawn
 from ingest.pipeline import Memory
 from ingest.register import Vocabulary, build_register
 from ingest.sources import Registry, named_sources
-from ingest.terminal import Bars, fail, show_list
-from ingest.wiring import client_of, core_settings, ingest_settings
-from rag.errors import HelpdeskError
+from ingest.terminal import Bars, fail, failing_in_a_line, show_list
+from ingest.wiring import article_folders, client_of, core_settings, ingest_settings, knowledge_of
+from rag.article_drafts import draft, file_name, material
+from rag.errors import HelpdeskError, SourceUnavailable
 from rag.index import Store
 from rag.language import detect_language
 from rag.models import Question
@@ -58,7 +62,7 @@ def check_articles(
 ) -> None:
     """Tell whether every article still says what its sources say, in our own words."""
     settings = core_settings()
-    shelf = read_shelf(settings.corpus_dir / ARTICLES)
+    shelf = read_shelf(*article_folders(settings))
     if not shelf.articles and not shelf.findings:
         fail(f"there are no articles in {settings.corpus_dir / ARTICLES}")
     try:
@@ -109,7 +113,7 @@ def _read_now(names: Sequence[str], settings: Settings) -> tuple[list[Document],
         found = gather(
             Task(named.sources, named.unavailable),
             Before(),
-            articles=None,
+            articles=(),
             order=tuple(registry.sources),
             fetch=Fetcher(client, memory.downloads, zenodo=own.zenodo, github=own.github),
             readings=memory.readings,
@@ -120,9 +124,13 @@ def _read_now(names: Sequence[str], settings: Settings) -> tuple[list[Document],
     return found.documents, found.problems
 
 
-def _show_check(findings: Sequence[Finding], covered: Coverage) -> None:
+def _show_findings(findings: Sequence[Finding]) -> None:
     for each in findings:
         typer.echo(printable(f"{each.kind:14} {each.path}: {each.said}"), err=True)
+
+
+def _show_check(findings: Sequence[Finding], covered: Coverage) -> None:
+    _show_findings(findings)
     others = covered.asks - covered.asks_by_language.get("en", 0)
     kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in covered.kinds.items())
     languages = len(covered.asks_by_language)
@@ -165,7 +173,7 @@ def new_article(
         fail("nothing indexed has to do with it; there is nothing to begin with")
     topic = Path(near[0].article.path).parent.relative_to(ARTICLES) if near else Path(_DRAFTS)
     name = file_name(question)
-    taken = {file.stem for file in article_files(folder)}
+    taken = {file.stem for each in article_folders(settings) for file in article_files(each)}
     if name in taken:
         fail(f"there is an article named {name} already")
     file = folder / topic / f"{name}.md"
@@ -187,6 +195,81 @@ def new_article(
     print("take `draft: true` out; then: python -m ingest articles check")
     for each in near:
         print(printable(f"near it: {each.article.article_id} ({each.article.title})"))
+
+
+@app.command("publish")
+def publish_article(
+    file: Annotated[Path, typer.Argument(help="The article, as <id>.md; it stays where it is.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+) -> None:
+    """Check an article of your own, and bring it into the index; no source is read again."""
+    settings = core_settings()
+    shipped, own = article_folders(settings)
+    with failing_in_a_line(settings.data_dir):
+        generation = open_index(settings)
+        documents = _indexed(settings)
+        article, findings = examine(file, shipped, generation.articles, documents)
+        refused = article is None or any(each.kind not in WARNINGS for each in findings)
+        built = None
+        if article is not None and not refused:
+            change = published(own, article, read_text_file(file))
+            built = _build_anew(settings, change)
+    if as_json:
+        told = [{"kind": each.kind, "said": each.said} for each in findings]
+        _print_json(article=file.stem, published=not refused, findings=told, generation=built)
+    else:
+        _show_findings(findings)
+        print("refused; nothing has changed" if refused else f"published; generation: {built}")
+    if refused:
+        raise typer.Exit(1)
+
+
+@app.command("withdraw")
+def withdraw_article(
+    article_id: Annotated[str, typer.Argument(help="Name of an article of your own.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+) -> None:
+    """Take an article of your own out of the index again; no source is read again."""
+    settings = core_settings()
+    _, own = article_folders(settings)
+    file = own_file(own, article_id)
+    if file is None:
+        fail(f"there is no article named {article_id} in {own}")
+    with failing_in_a_line(settings.data_dir):
+        built = _build_anew(settings, withdrawn(own, file))
+    if as_json:
+        _print_json(article=article_id, withdrawn=True, generation=built)
+    else:
+        print(f"withdrawn; generation: {built}")
+
+
+def _build_anew(settings: Settings, change: AbstractContextManager[None]) -> str | None:
+    """Bring the index up to date with a change of the articles; its generation.
+
+    Whatever else is indexed stays as it is stored.
+    """
+    embedder = build_embedder(settings)
+    registry = Registry.load(settings.corpus_dir)
+    report = pipeline.run(
+        Task(),
+        fetch=_fetch_nothing,
+        knowledge=knowledge_of(settings, registry, embedder),
+        memory=Memory.of(settings.data_dir),
+        embedder=embedder,
+        progress=Bars(),
+        change=change,
+    )
+    for problem in report.problems:
+        typer.echo(printable(f"ingest: {problem.path}: {problem.problem}"), err=True)
+    return report.generation
+
+
+def _fetch_nothing(source: Remote, _: Callable[[int], None]) -> Fetched:
+    raise SourceUnavailable(f"{source.name} is not asked for")
+
+
+def _print_json(**told: object) -> None:
+    print(json.dumps(told, ensure_ascii=False))
 
 
 @app.command("report")

@@ -142,7 +142,7 @@ def gather(
     task: Task,
     before: Before,
     *,
-    articles: Path | None,
+    articles: Sequence[Path],
     order: Sequence[str],
     fetch: Fetch,
     readings: Readings,
@@ -153,7 +153,7 @@ def gather(
     Args:
         task: What is asked for.
         before: What is indexed now.
-        articles: Folder of the knowledge articles; None leaves them out.
+        articles: Folders of the knowledge articles; none leaves them out.
         order: Names of the listed sources; of two that hold a page the first keeps it.
         fetch: Brings remote sources here.
         readings: What was read before.
@@ -167,7 +167,7 @@ def gather(
     found.outcomes.update(
         {each.path: each.problem for each in task.unavailable if each.path in order}
     )
-    if articles is not None:
+    if articles:
         _read_articles(articles, found, before, accept=task.accept)
     asked = _read_sources(task, found, before, fetch, readings, progress)
     # The same index comes of the same documents, whichever source was asked last.
@@ -182,15 +182,17 @@ def gather(
     return found
 
 
-def _read_articles(articles: Path, found: Gathered, before: Before, *, accept: bool) -> None:
-    for loaded in load_articles(articles):
+def _read_articles(
+    articles: Sequence[Path], found: Gathered, before: Before, *, accept: bool
+) -> None:
+    for loaded in load_articles(*articles):
         found.take(loaded)
         found.articles.extend(loaded.articles)
     had = sum(each.source == ARTICLES for each in before.every)
     if not accept and _has_lost(len(found.articles), had):
         # Nothing is kept in their place: they are part of the program, and it is set up wrong.
         raise SourceUnavailable(
-            f"{articles} holds {len(found.articles)} articles where the index has {had};"
+            f"{articles[0]} holds {len(found.articles)} articles where the index has {had};"
             " the index stays as it is; to believe it, run with --accept"
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,10 +69,10 @@ _FEW_ARTICLES = (0.87, 0.93)
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What ships with the program and goes into every index."""
+    """What goes into every index, whatever is read."""
 
-    articles: Path | None
-    """Folder of the knowledge articles; None leaves them out."""
+    articles: Sequence[Path]
+    """Folders of the knowledge articles, the shipped ones first; none leaves them out."""
     acronyms: Mapping[str, str]
     """Acronym to long form, beside those the documents explain."""
     vocabulary: Vocabulary
@@ -120,6 +120,7 @@ def run(
     memory: Memory,
     embedder: Embedder,
     progress: Progress,
+    change: AbstractContextManager[object] | None = None,
 ) -> IngestReport:
     """Bring the index up to date.
 
@@ -130,6 +131,8 @@ def run(
         memory: What is remembered from run to run.
         embedder: The model of the new generation.
         progress: Told of every step.
+        change: Entered before anything is read, while nobody else writes; where the index
+            cannot be built it is told so, and can take back what it did.
 
     Raises:
         IndexLocked: Another ingest is writing.
@@ -139,7 +142,7 @@ def run(
     started = time.monotonic()
     store = memory.store
     store.directory.mkdir(parents=True, exist_ok=True)
-    with store.locked():
+    with store.locked(), change or nullcontext():
         before = previous(store, _others(task, memory))
         found = gather(
             task,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rag.errors import HelpdeskError
 from rag.text import printable
 
 SHOWN = 20
@@ -49,6 +51,21 @@ def show_list(heading: str, lines: Sequence[str]) -> None:
         print(f"  {printable(line)}")
     if len(lines) > SHOWN:
         print(f"  ... and {len(lines) - SHOWN} more (--json shows all)")
+
+
+@contextmanager
+def failing_in_a_line(place: Path) -> Iterator[None]:
+    """End the command with one line where work on a folder fails, whatever its error is."""
+    try:
+        yield
+    except typer.Exit:
+        raise  # said already
+    except HelpdeskError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{place}: {error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - the door: databases have errors of their own
+        fail(f"{place}: {type(error).__name__}: {error}")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -79,7 +79,7 @@ def ingest(data: Path, folder: Path, address: str) -> None:
         report = pipeline.run(
             Task([Source("atlas", "folder", folder), Remote("harbours", "site", address)]),
             fetch=fetch,
-            knowledge=Knowledge(None, {}, Vocabulary((), {}), ("harbours", "atlas")),
+            knowledge=Knowledge((), {}, Vocabulary((), {}), ("harbours", "atlas")),
             memory=Memory.of(data),
             embedder=HashingEmbedder(),
             progress=_Silence(),

@@ -26,7 +26,8 @@ from rag.models import Article, ArticleStatement, Evidence, Translation, asks_of
 from rag.text import fold, pin
 
 ARTICLES = "articles"
-"""The source that all shipped articles belong to, and their folder in the corpus."""
+"""The source that all articles belong to; the folder of the shipped ones in the corpus, and of
+one's own in the data directory."""
 
 _MARKER = re.compile(r"\[\^([\w-]+)\]")
 _FALSE_MARKER = re.compile(r"\[\d+\]")
@@ -146,29 +147,36 @@ class ArticleFile:
     translations: tuple[TranslationFile, ...] = ()
 
 
-def read_articles(folder: Path) -> Iterator[ArticleFile]:
-    """Read every article below a folder with its translations, in a fixed order."""
+def read_articles(*folders: Path) -> Iterator[ArticleFile]:
+    """Read every article below some folders with its translations, in a fixed order.
+
+    A name belongs to the first folder that has it: an article of one's own cannot
+    take the place of a shipped one unseen.
+    """
     first: dict[str, str] = {}
-    for file in article_files(folder):
-        path = file.relative_to(folder).as_posix()
-        taken_by = first.get(file.stem)
-        first.setdefault(file.stem, path)
-        try:
-            text = read_text_file(file)
-            article, draft = _read(text, file.stem, path)
-        except UnreadableDocument as error:
-            yield ArticleFile(path, problem=str(error), taken_by=taken_by)
-            continue
-        translations = () if draft else tuple(_translations(file, text, folder))
-        read = tuple(each.read for each in translations if each.read)
-        yield ArticleFile(
-            path,
-            replace(article, translations=read),
-            taken_by=taken_by,
-            draft=draft,
-            pin=body_pin(text),
-            translations=translations,
-        )
+    for folder in folders:
+        for file in article_files(folder):
+            read = read_article_file(file, folder)
+            yield replace(read, taken_by=first.get(file.stem))
+            first.setdefault(file.stem, read.path)
+
+
+def read_article_file(file: Path, folder: Path) -> ArticleFile:
+    """Read an article of a folder with its translations, whatever else is there."""
+    path = file.relative_to(folder).as_posix()
+    try:
+        text = read_text_file(file)
+        article, draft = _read(text, file.stem, path)
+    except UnreadableDocument as error:
+        return ArticleFile(path, problem=str(error))
+    translations = () if draft else tuple(_translations(file, text, folder))
+    return ArticleFile(
+        path,
+        replace(article, translations=tuple(each.read for each in translations if each.read)),
+        draft=draft,
+        pin=body_pin(text),
+        translations=translations,
+    )
 
 
 def _translations(article: Path, original: str, folder: Path) -> Iterator[TranslationFile]:
@@ -180,9 +188,9 @@ def _translations(article: Path, original: str, folder: Path) -> Iterator[Transl
             yield TranslationFile(path, problem=str(error))
 
 
-def load_articles(folder: Path) -> Iterator[LoadedArticles]:
-    """What is indexed of every article of a folder, one result an article."""
-    for file in read_articles(folder):
+def load_articles(*folders: Path) -> Iterator[LoadedArticles]:
+    """What is indexed of every article of some folders, one result an article."""
+    for file in read_articles(*folders):
         loaded = LoadedArticles()
         place = f"{ARTICLES}/{file.path}"
         if file.taken_by:
@@ -308,6 +316,8 @@ def _statement(paragraph: str, evidence: dict[str, _Evidence]) -> ArticleStateme
     unknown = [key for key in keys if key not in evidence]
     if not words.isprintable() or _FALSE_MARKER.search(words):
         raise UnreadableDocument(f"control characters, or a marker [n], in {words[:60]!r}")
+    if not words:
+        raise UnreadableDocument("a statement that says nothing")
     if unknown:
         raise UnreadableDocument(f"no evidence named {unknown[0]!r}")
     if not keys:

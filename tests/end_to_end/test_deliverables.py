@@ -44,7 +44,7 @@ class Desk:
         return pipeline.run(
             Task(remotes or [RECORD]),
             fetch=self.fetch,
-            knowledge=Knowledge(None, {}, Vocabulary((), {})),
+            knowledge=Knowledge((), {}, Vocabulary((), {})),
             memory=Memory.of(self.data),
             embedder=HashingEmbedder(),
             progress=self,

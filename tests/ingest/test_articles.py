@@ -120,6 +120,7 @@ def test_a_statement_holds_the_evidence_it_names_in_order() -> None:
         ("checked: 2031-05-04", "checked: last week", "checked"),
         ("Write it down. [^dusk]", "Write it down.", "a statement without evidence: 'Write it"),
         ("Write it down. [^dusk]", "Write it down. [^noon]", "no evidence named 'noon'"),
+        ("Write it down. [^dusk]", "[^dusk]", "a statement that says nothing"),
         ("audience: [volunteer]", "audience: [volunteer", "the front matter is not YAML in line"),
         ("country: PT", "country: PT\ncountry: ES", "'country' is given twice in line 7"),
         (
@@ -232,6 +233,21 @@ def test_a_draft_is_left_out_and_so_is_a_name_that_is_taken(write: Write) -> Non
     ]
     assert [(each.path, each.problem) for one in loaded for each in one.problems] == [
         ("articles/b/when.md", "its name is taken by articles/a/when.md")
+    ]
+
+
+def test_of_two_folders_the_first_has_a_name(write: Write) -> None:
+    shipped = write({"a/when.md": GOOD, "b/where.md": "Just words."}, "shipped")
+    own = write({"b/when.md": GOOD, "b/where.md": GOOD, "b/who.md": GOOD}, "own")
+    loaded = list(load_articles(shipped, own))
+    assert [each.path for one in loaded for each in one.articles] == [
+        "articles/a/when.md",
+        "articles/b/who.md",
+    ]
+    assert [(each.path, each.problem) for one in loaded for each in one.problems] == [
+        ("articles/b/where.md", "no front matter"),
+        ("articles/b/when.md", "its name is taken by articles/a/when.md"),
+        ("articles/b/where.md", "its name is taken by articles/b/where.md"),
     ]
 
 

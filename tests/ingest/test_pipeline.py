@@ -124,7 +124,10 @@ class Desk:
             ),
             fetch=self.fetch,
             knowledge=Knowledge(
-                articles, {"dwl": "dawn water level"}, Vocabulary((), {}), tuple(order)
+                (articles,) if articles else (),
+                {"dwl": "dawn water level"},
+                Vocabulary((), {}),
+                tuple(order),
             ),
             memory=Memory.of(self.directory / "data"),
             embedder=self.model,

@@ -1,10 +1,11 @@
-"""A draft begins with what the sources say, and reads as an article that is still to be written."""
+"""What an article begins with, and the file that it becomes, whatever somebody has written."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,12 +15,35 @@ from fakes import HashingEmbedder, retriever_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.article_drafts import READ, SENTENCES, Material, draft, file_name, material
 from ingest.loaders.articles import read_article
 from ingest.loaders.textfile import split_front_matter
+from rag.article_drafts import (
+    READ,
+    SENTENCES,
+    Material,
+    Written,
+    article_text,
+    draft,
+    evidence_of,
+    file_name,
+    material,
+)
+from rag.citations import Footnotes
 from rag.index import Generation, Store
 from rag.index_writer import Contents, StoredDocument
-from rag.models import Chunk, DataItem, IndexedDocument, Part, Question
+from rag.models import (
+    Article,
+    ArticleStatement,
+    Ask,
+    Chunk,
+    Citation,
+    DataItem,
+    Evidence,
+    Gap,
+    IndexedDocument,
+    Part,
+    Question,
+)
 from rag.sentences import chunk_sentences, told
 from rag.text import pin
 
@@ -49,7 +73,7 @@ def card(chunk: Chunk) -> StoredDocument:
     return StoredDocument(made, "{}")
 
 
-def index(directory: Path, *chunks: Chunk) -> Generation:
+def index(directory: Path, *chunks: Chunk, articles: Sequence[Article] = ()) -> Generation:
     """A generation of these chunks, each of a document of its own."""
     model = HashingEmbedder()
     texts = [f"{each.heading}\n{each.text}" for each in chunks]
@@ -65,7 +89,7 @@ def index(directory: Path, *chunks: Chunk) -> Generation:
         chunk_vectors=model.passages(texts),
         sentence_chunks=np.array([number for number, _ in said], dtype=np.int32),
         sentence_vectors=model.passages([text for _, text in said]),
-        gaps=(), resources=(), topics={}, articles=(),
+        gaps=(), resources=(), topics={}, articles=articles,
         ask_articles=np.empty(0, dtype=np.int32), ask_vectors=model.queries([]),
         ask_floor=0.6, ask_bar=0.9, acronyms={}, leftovers=[],
     )  # fmt: skip
@@ -228,6 +252,181 @@ def test_a_footnote_of_the_source_is_no_evidence_of_ours(atlas: Generation) -> N
     said = Material(first.chunk, first.part, "Read it at dawn.[^7]")
     (statement,) = read_article(draft("When?", "en", "g", [said], DAY), "a", "a.md").statements
     assert len(statement.evidence) == 1
+
+
+# What somebody has written
+
+
+TIDE = Evidence(
+    source="atlas", path="tide.md", title="Tide: high, and low", section=("When", "it: turns"),
+    url="https://tide.example/tide#turns", label="required", pin="0123456789abcdef",
+)  # fmt: skip
+EBB = replace(TIDE, path="ebb.md", url=None, label=None, section=(), pin="fedcba9876543210")
+
+
+def written(*statements: ArticleStatement, **more: object) -> Written:
+    values: dict[str, object] = {
+        "title": "When the tide turns", "intent": "tides", "audience": ["volunteer"],
+        "asks": {"en": ["When does it turn?"], "no": ["Når snur det?"]},
+        "statements": statements or (ArticleStatement("Twice a day.", (TIDE,)),), "checked": DAY,
+    }  # fmt: skip
+    return Written(**(values | more))  # type: ignore[arg-type]
+
+
+def reread(text: str) -> Article:
+    return read_article(text, "tide", "tides/tide.md")
+
+
+def test_an_article_is_read_as_it_was_written() -> None:
+    said = (ArticleStatement("Twice a day.", (TIDE, EBB)), ArticleStatement("Or so.", (EBB,)))
+    text = article_text(
+        written(*said, country="PT", reviewed_by="contact point", kind="navigation")
+    )
+    assert reread(text) == Article(
+        article_id="tide", document_id="tides/tide.md", path="tides/tide.md",
+        title="When the tide turns", kind="navigation", intent="tides",
+        asks=(Ask("When does it turn?", "en"), Ask("Når snur det?", "no")), statements=said,
+        checked="2031-05-04", reviewed_by="contact point", country="PT",
+    )  # fmt: skip
+    assert "draft" not in text
+
+
+def test_a_sentence_of_a_source_does_not_get_into_the_file() -> None:
+    text = article_text(written(ArticleStatement("Twice.", (replace(TIDE, quote=DAWN),))))
+    assert DAWN not in text
+    assert reread(text).statements[0].evidence == (TIDE,)
+
+
+def test_a_draft_is_marked_as_one() -> None:
+    assert is_draft(article_text(written(draft=True)))
+
+
+ANYTHING = st.text(
+    st.one_of(st.characters(exclude_categories=("Cs",)), st.sampled_from("[]^1e\n-:'\"#"))
+)
+SPOKEN = ANYTHING.map(lambda text: f"tide {text}")
+
+
+@given(st.lists(SPOKEN, min_size=1, max_size=4), SPOKEN, SPOKEN, SPOKEN)
+def test_whatever_is_said_stays_in_its_statement(
+    said: list[str], title: str, ask: str, signed: str
+) -> None:
+    statements = [ArticleStatement(each, (TIDE, EBB)) for each in said]
+    article = reread(
+        article_text(
+            written(*statements, title=title, asks={"el": [ask[:300]]}, reviewed_by=signed)
+        )
+    )
+    assert [each.evidence for each in article.statements] == [(TIDE, EBB)] * len(said)
+    assert article.title == " ".join(title.split())
+    assert article.asks == (Ask(" ".join(ask[:300].split()), "el"),)
+    assert article.reviewed_by == " ".join(signed.split())
+
+
+@given(SPOKEN.filter(lambda text: text.isprintable() and "[" not in text))
+def test_what_is_no_marker_is_said_word_for_word(said: str) -> None:
+    (statement,) = reread(article_text(written(ArticleStatement(said, (TIDE,))))).statements
+    assert statement.text == " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It turns.[^1]", "It[1] turns.", "It turns.[[1]1]", "It turns.[^a[^b]]", "It\n\nturns.",
+        "It turns.[^e2]", "It turns. [^", "It turns.[\u200b1]", "---\nIt turns.\n---",
+    ],
+)  # fmt: skip
+def test_what_would_be_read_as_evidence_is_left_out(said: str) -> None:
+    (statement,) = reread(article_text(written(ArticleStatement(said, (TIDE,))))).statements
+    assert statement.evidence == (TIDE,)
+    assert not re.search(r"\[\^?\w+\]", statement.text)
+
+
+# What an article may hold on to of an answer
+
+
+def cited(generation: Generation, quote: str, name: str = "gauges", **more: object) -> Citation:
+    (first, *_) = generation.chunks_of(f"atlas:{name}.md")
+    part = next((each for each in first.parts if quote in each.text), first.parts[0])
+    citation = Citation(
+        marker=1, kind="source", document_id=first.document_id, source=first.source,
+        path=first.path, title=first.title, section=part.section, url=first.address(part),
+        page=part.page, quote=quote, label=part.label,
+    )  # fmt: skip
+    return replace(citation, **more)  # type: ignore[arg-type]
+
+
+def test_a_cited_sentence_is_held_on_to_at_its_place(atlas: Generation) -> None:
+    (found,) = evidence_of(cited(atlas, DAWN), atlas)
+    assert found == replace(
+        TIDE, path="gauges.md", title="Gauges", section=("Reading", "Hours"),
+        url="https://tide.example/gauges#hours", pin=pin(DAWN), quote=DAWN,
+        chunk_id="atlas:gauges.md#0",
+    )  # fmt: skip
+
+
+def test_of_a_quote_of_several_sentences_each_is_held_on_to(atlas: Generation) -> None:
+    found = evidence_of(cited(atlas, f"{RED} {DAWN}"), atlas)
+    assert [each.pin for each in found] == [pin(RED), pin(DAWN)]
+
+
+def test_a_sentence_that_stands_in_another_one_is_not_held_on_to_with_it(tmp_path: Path) -> None:
+    longer = f"Whoever says: {ROPE[:-1].lower()}, says it well."
+    with closing(index(tmp_path, chunk("gauges", Part(f"{ROPE}\n{longer}")))) as generation:
+        for quote in (ROPE, longer):
+            assert [each.quote for each in evidence_of(cited(generation, quote), generation)] == [
+                quote
+            ]
+
+
+def test_words_out_of_a_sentence_stand_for_all_of_it(atlas: Generation) -> None:
+    (found,) = evidence_of(cited(atlas, "the red book"), atlas)
+    assert found.pin == pin(RED)
+
+
+def test_of_a_cited_row_the_row_is_held_on_to(tmp_path: Path) -> None:
+    row = Part(f"{ROW}\n{ITEM.condition}", ("Gauge",), page=2, item=ITEM)
+    with closing(index(tmp_path, chunk("items", row, kind="pdf"))) as generation:
+        (sentence,) = chunk_sentences(generation.chunk(0))
+        notes = Footnotes(generation)
+        notes.sentence(generation.chunk(0), sentence)
+        (found,) = evidence_of(notes.citations[0], generation)
+    assert (found.pin, found.quote) == (pin(ROW), ROW)
+
+
+def test_words_that_are_a_line_by_themselves_are_held_on_to(atlas: Generation) -> None:
+    (found,) = evidence_of(cited(atlas, "Ask."), atlas)
+    assert (found.pin, found.section) == (pin("Ask."), ("Contact",))
+
+
+def test_for_a_heading_its_page_stands_by_its_title(atlas: Generation) -> None:
+    gap = Gap("section", "atlas:ropes.md", "atlas", "ropes.md", "Ropes", ("Knots",), None)
+    notes = Footnotes(atlas)
+    notes.gap(gap)
+    (found,) = evidence_of(notes.citations[0], atlas)
+    assert (found.pin, found.quote, found.path) == (pin("Ropes"), "Ropes", "ropes.md")
+
+
+def test_where_an_article_was_cited_what_it_rests_on_is_carried_on(tmp_path: Path) -> None:
+    """Its source is not indexed: there is no sentence to hold on to."""
+    said = (ArticleStatement("Twice a day.", (TIDE, EBB)), ArticleStatement("Or so.", (EBB,)))
+    article = replace(
+        reread(article_text(written(*said))),
+        document_id="articles/tide.md",
+        path="articles/tide.md",
+    )
+    summary = replace(
+        chunk("summary", Part("Twice a day."), kind="article", url=None),
+        chunk_id="articles/tide.md#0", document_id="articles/tide.md", path="articles/tide.md",
+    )  # fmt: skip
+    with closing(index(tmp_path, summary, articles=[article])) as generation:
+        notes = Footnotes(generation)
+        notes.statement(article, article.statements[0])
+        (citation,) = notes.citations
+        assert (citation.kind, citation.path) == ("summary", "tide.md")
+        assert evidence_of(citation, generation) == (TIDE,)
+        gone = replace(citation, document_id="articles/gone.md")
+        assert evidence_of(gone, generation) == ()
 
 
 # What its file is called
