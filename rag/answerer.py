@@ -126,6 +126,11 @@ class Answerer:
         """The generation that answers."""
         return self._retriever.generation
 
+    @property
+    def retriever(self) -> Retriever:
+        """What finds passages and articles in it."""
+        return self._retriever
+
     def search(self, question: Question, count: int) -> list[Passage]:
         """Return the best passages, best first."""
         return self._retriever.search(question, count)
@@ -145,6 +150,11 @@ class Answerer:
         query = self._retriever.query(question)
         voice, question = self._voice(query), query.heard
         refusal = self._checks.refusals.check(question, query)
+        # What is foreign to the Framework may have been answered by staff since. Of 13 questions in
+        # six sets that are surely refused none comes half as near to an article.
+        foreign = refusal is not None and refusal.reason == "out_of_scope"
+        if refusal and foreign and refusal.sure and self._retriever.written_for(query):
+            refusal = replace(refusal, sure=False)
         if refusal and refusal.sure:
             yield Brought(())
             reply, retrieved = self._refused(refusal, voice), started

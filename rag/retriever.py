@@ -124,6 +124,11 @@ class Retriever:
         """Make a query of a question, for passages and articles alike."""
         return self._maker.make(question)
 
+    def written_for(self, query: Query) -> bool:
+        """Whether an article is asked in all but the same words as a question."""
+        nearest = self._articles.matches(query, query.asked, 1)
+        return bool(nearest) and nearest[0].score >= self.generation.ask_bar
+
     def passages(self, query: Query, count: int, filters: Filters | None = None) -> list[Passage]:
         """Return the best passages of a query, at most `count`, best first."""
         return self.find(query, count, filters).passages

