@@ -11,7 +11,7 @@ from anyio import CancelScope, CapacityLimiter, to_thread
 from api.desk.conversations import Conversations
 from api.live import LiveIndex
 from rag.answerer import Answerer
-from rag.models import Answer, Brought, Delta, Passage, Question
+from rag.models import Answer, Brought, Delta, Passage, Question, Turn
 from rag.triage.triager import Triage, Triager
 from rag.usage import Usage
 
@@ -78,13 +78,27 @@ class Answering:
             with CancelScope(shield=True):
                 await to_thread.run_sync(steps.close)
 
-    async def triage(self, triager: Triager, answerer: Answerer, subject: str, text: str) -> Triage:
+    async def triage(
+        self,
+        triager: Triager,
+        answerer: Answerer,
+        subject: str,
+        text: str,
+        history: tuple[Turn, ...] = (),
+    ) -> Triage:
         """Sort a message and draft its answer, which is neither counted nor remembered.
+
+        Args:
+            triager: Sorts it.
+            answerer: Drafts the answer.
+            subject: May be empty.
+            text: What somebody wrote.
+            history: What they had asked and were told before.
 
         Raises:
             HelpdeskError: What sorts cannot be read.
         """
-        return await self._beside(partial(triager.triage, subject, text, answerer))
+        return await self._beside(partial(triager.triage, subject, text, answerer, history))
 
     def _note(self, answerer: Answerer, question: Question, answer: Answer) -> None:
         self._usage.count(answer)

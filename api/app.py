@@ -16,7 +16,9 @@ from starlette.routing import Route
 from api import errors
 from api.answering import Answering
 from api.auth import Staff
+from api.console.console import Console
 from api.desk.desk import Desk
+from api.desk.publishing import Publisher, Publishing
 from api.headers import SecurityHeaders
 from api.limits import BodyLimit
 from api.live import LiveIndex
@@ -27,6 +29,11 @@ from api.rate_limit import RateLimit, RateLimited
 from api.routes import (
     answers,
     completions,
+    console,
+    console_articles,
+    console_dashboard,
+    console_sign_in,
+    console_staff,
     documents,
     feedback,
     health,
@@ -36,6 +43,8 @@ from api.routes import (
     triage,
     widget,
 )
+from api.sign_in import Provider, SignIn
+from api.sorting import Sorting
 from rag.errors import HelpdeskError
 from rag.models import Question
 from rag.triage.triager import Triager
@@ -54,6 +63,7 @@ class Services:
     page: Page
     desk: Desk
     triager: Triager
+    publisher: Publisher
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,8 @@ class Access:
     """Where people reach the helpdesk; empty: where it is called."""
     staff_token: str = ""
     """What staff send; empty: there are no staff calls."""
+    sign_in: Provider | None = None
+    """Who says who somebody of staff is; None: only links of a command sign in."""
     per_minute: int = 0
     """Calls of one client; 0: any number."""
     tickets_per_hour: int = 0
@@ -86,10 +98,14 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     app.state.answering = answering = Answering(
         services.index, services.usage, services.desk.conversations
     )
+    app.state.sorting = Sorting(answering, services.triager, services.desk)
+    app.state.publishing = Publishing(services.desk, services.publisher)
     app.state.mcp = McpServer(answering, access.allowed_hosts)
     app.state.staff = staff = Staff(access.staff_token)
     app.state.rate_limit = limit = RateLimit(access.per_minute, access.tickets_per_hour)
     app.state.public_url = access.public_url
+    app.state.console = Console()
+    app.state.sign_in = SignIn(access.sign_in) if access.sign_in else None
     # From the innermost to the outermost: whatever is refused carries the headers of all around.
     errors.install(app)
     app.add_middleware(BodyLimit)
@@ -108,6 +124,8 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     app.include_router(health.router)
     app.include_router(widget.router)
     app.include_router(page.router)
+    for part in (console_sign_in, console, console_articles, console_dashboard, console_staff):
+        app.include_router(part.router)
     # With and without the stroke, as a redirect would lose the body of some clients.
     for path in ("/mcp", "/mcp/"):
         app.router.routes.append(Route(path, app.state.mcp, methods=["POST"]))
@@ -124,12 +142,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # Where this fails `/readyz` tells why; the server lives and can be asked.
     with suppress(HelpdeskError):
         await answering.warm_up(Question("What is the Framework?"))
-    forgetting = asyncio.create_task(services.desk.forgetting())
+    publishing: Publishing = app.state.publishing
+    with suppress(HelpdeskError):
+        await publishing.resume()
+    sorting: Sorting = app.state.sorting
+    beside = [
+        asyncio.create_task(work) for work in (services.desk.forgetting(), sorting.catching_up())
+    ]
     try:
         async with app.state.mcp.serving():
             yield
     finally:
-        forgetting.cancel()
-        with suppress(asyncio.CancelledError):
-            await forgetting
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await publishing.stop()
         services.desk.close()

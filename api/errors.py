@@ -16,7 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.desk.database import DeskUnavailable
+from api.desk.drafts import DraftChanged, NoSuchDraft
 from api.desk.models import Conflict, NoSuchTicket, TicketClosed, TooManyMessages
+from api.desk.staff import AlreadyListed, LastAdmin, NoSuchMember
+from api.sign_in import SignInRefused, SignInUnavailable
 from rag.errors import (
     BadSetting,
     HelpdeskError,
@@ -45,6 +48,13 @@ STATUS: Mapping[type[HelpdeskError], int] = {
     TicketClosed: 409,
     TooManyMessages: 409,
     Conflict: 409,
+    NoSuchDraft: 404,
+    DraftChanged: 409,
+    AlreadyListed: 409,
+    NoSuchMember: 404,
+    LastAdmin: 409,
+    SignInRefused: 422,
+    SignInUnavailable: 502,
 }
 
 _TITLES = {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from api.app import Access, Services, build_app
 from api.desk.desk import Desk, open_desk
+from api.desk.publishing import Publisher
 from api.live import LiveIndex
 from api.page.page import Page
 from api.routes.widget import WidgetTexts
-from api.settings import ApiSettings
+from api.settings import ApiSettings, SignInSettings
+from api.sign_in import Provider
 from rag.answerer import Answerer
 from rag.embedder import Embedder
 from rag.index import Store
@@ -40,12 +44,14 @@ def create_app() -> FastAPI:
             page=Page(_messages(settings.corpus_dir, "page"), chat, contact),
             desk=build_desk(settings, own, embedder),
             triager=build_triager(settings),
+            publisher=_publisher(settings),
         ),
         Access(
             allowed_hosts=own.server.hosts,
             allowed_origins=own.server.origins,
             public_url=own.server.public_url,
             staff_token=own.staff_token.get_secret_value(),
+            sign_in=_provider(own.sign_in),
             per_minute=own.limits.per_minute,
             tickets_per_hour=own.limits.tickets_per_hour,
         ),
@@ -70,6 +76,27 @@ def build_desk(settings: Settings, own: ApiSettings, embedder: Embedder | None =
         own.retention.conversation_days,
         own.retention.ticket_days,
         embedder,
+    )
+
+
+def _publisher(settings: Settings) -> Publisher:
+    """What brings articles of staff into the index: the command, over the same data."""
+    over = {
+        "HELPDESK_DATA_DIR": str(settings.data_dir),
+        "HELPDESK_CORPUS_DIR": str(settings.corpus_dir),
+    }
+    return Publisher((sys.executable, "-m", "ingest", "articles"), {**os.environ, **over})
+
+
+def _provider(sign_in: SignInSettings) -> Provider | None:
+    if not sign_in.issuer:
+        return None
+    return Provider(
+        issuer=sign_in.issuer,
+        client_id=sign_in.client_id,
+        client_secret=sign_in.client_secret.get_secret_value(),
+        name=sign_in.name,
+        scopes=sign_in.scopes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -13,12 +13,14 @@ from pydantic import (
     Field,
     SecretStr,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.origins import ANYONE, origin_of
 
 MIN_STAFF_TOKEN = 16
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -39,6 +41,14 @@ def _address(url: str) -> str:
         origin_of(f"{parts.scheme}://{parts.netloc}")
         if parts.query or parts.fragment:
             raise ValueError("must end with the host or a path: https://helpdesk.example.org")
+    return address
+
+
+def _issuer(url: str) -> str:
+    address = _address(url)
+    parts = urlsplit(address)
+    if address and parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
+        raise ValueError("must begin with https://, as a secret is sent there")
     return address
 
 
@@ -119,6 +129,32 @@ class DeskSettings(_Section):
     )
 
 
+class SignInSettings(_Section):
+    """The service that says who somebody of staff is, by OpenID Connect."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)] = Field(
+        "", description="its address; empty: staff sign in by links that a command prints"
+    )
+    client_id: str = Field("", description="what it calls the helpdesk")
+    client_secret: SecretStr = Field(SecretStr(""), description="what it knows the helpdesk by")
+    name: str = Field("Life Science Login", description="the words on the button")
+    scopes: str = Field("openid email profile", description="what is asked of it")
+
+    @field_validator("scopes")
+    @classmethod
+    def _of_openid(cls, scopes: str) -> str:
+        if "openid" not in scopes.split():
+            raise ValueError("must hold openid")
+        return scopes
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> Self:
+        given = (self.issuer, self.client_id, self.client_secret.get_secret_value())
+        if any(given) and not all(given):
+            raise ValueError("ISSUER, CLIENT_ID and CLIENT_SECRET are set all three, or none is")
+        return self
+
+
 class ApiSettings(BaseSettings):
     """All settings of the server."""
 
@@ -135,6 +171,7 @@ class ApiSettings(BaseSettings):
     limits: LimitsSettings = LimitsSettings()
     retention: RetentionSettings = RetentionSettings()
     desk: DeskSettings = DeskSettings()
+    sign_in: SignInSettings = SignInSettings()
     staff_token: SecretStr = Field(
         SecretStr(""),
         description="bearer token of staff calls, 16 characters or more; empty: there are none",
@@ -151,3 +188,11 @@ class ApiSettings(BaseSettings):
         if 0 < len(token.get_secret_value()) < MIN_STAFF_TOKEN:
             raise ValueError(f"must have {MIN_STAFF_TOKEN} characters or more")
         return token
+
+    @property
+    def address(self) -> str:
+        """Where people reach the helpdesk, as far as the settings tell."""
+        host = self.server.host
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+        named = f"[{shown}]" if ":" in shown else shown
+        return self.server.public_url or f"http://{named}:{self.port}"

@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from api.desk.models import Limits, Priority, State
 from api.requests import Anyone, Country, Language, Line, Message, Name, Sent, Text
+from rag.triage.sorter import Intent
 
-Intent = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
 Tag = Annotated[Line, Field(max_length=50)]
 Version = Annotated[
     int, Field(ge=1, description="of the ticket as it was read; if it is another by now: 409")
@@ -21,6 +21,7 @@ class TicketsIn(Sent):
 
     state: Annotated[tuple[State, ...], Field(max_length=5, description="any of them")] = ()
     country: Country | None = None
+    nowhere: Annotated[bool, Field(description="only those without a country")] = False
     intent: Intent | None = None
     priority: Priority | None = None
     assignee: Line | None = None
@@ -38,6 +39,7 @@ class TicketsIn(Sent):
         return Limits(
             states=self.state,
             country=self.country,
+            nowhere=self.nowhere,
             intent=self.intent,
             priority=self.priority,
             assignee=self.assignee,

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from api.desk.models import Case, Followed, Kind, Priority, State, Ticket
 from api.schemas import ProblemOut, Reply
@@ -76,42 +76,26 @@ class TicketTurnOut(Reply):
     text: str
 
 
-class StaffTicketOut(Reply):
-    """A ticket as staff see it."""
+class ListedOut(Reply):
+    """A ticket as staff see it among others."""
 
-    id: str
+    id: Annotated[str, Field(validation_alias=AliasChoices("id", "ticket_id"))]
     state: State
     created_at: datetime
-    question: str
-    history: list[TicketTurnOut]
-    answer_id: str | None
     name: str | None
     email: str
     country: str | None
     language: str | None
-    consent_at: datetime
     title: str
     intent: Annotated[str | None, Field(description="null: not sorted")]
     priority: Priority
     group: str | None
-    assignee: str | None
+    assignee: Annotated[str | None, Field(description="id of one of staff, or any name")]
     tags: list[str]
     first_reply_at: datetime | None
     updated_at: datetime
     closed_at: datetime | None
     version: Annotated[int, Field(description="goes with every change")]
-    triage: Annotated[
-        dict[str, Any] | None,
-        Field(description="why it was sorted as it was, personal data masked"),
-    ]
-    cited: Annotated[
-        list[dict[str, Any]], Field(description="what the answer that was not enough cited")
-    ]
-
-    @classmethod
-    def of(cls, ticket: Ticket) -> StaffTicketOut:
-        """The whole of a ticket."""
-        return cls(**_fields(ticket))
 
 
 class MessageOut(Reply):
@@ -134,9 +118,20 @@ class EventOut(Reply):
     fields: Annotated[list[str], Field(description="names of what was changed")]
 
 
-class CaseOut(StaffTicketOut):
+class CaseOut(ListedOut):
     """A ticket with all that is known of it."""
 
+    question: str
+    history: list[TicketTurnOut]
+    answer_id: str | None
+    consent_at: datetime
+    triage: Annotated[
+        dict[str, Any] | None,
+        Field(description="why it was sorted as it was, personal data masked"),
+    ]
+    cited: Annotated[
+        list[dict[str, Any]], Field(description="what the answer that was not enough cited")
+    ]
     messages: Annotated[list[MessageOut], Field(description="the earliest first")]
     audit: Annotated[list[EventOut], Field(description="its changes, the earliest first")]
 
@@ -153,7 +148,7 @@ class CaseOut(StaffTicketOut):
 class TicketsOut(Reply):
     """Tickets, the newest first."""
 
-    tickets: list[StaffTicketOut]
+    tickets: list[ListedOut]
     next: Annotated[
         str | None, Field(description="`before` of the next page; null: it is the last")
     ]

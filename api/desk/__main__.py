@@ -1,6 +1,7 @@
-"""What is kept of people: ``python -m api.desk status | forget | export | erase | verify``.
+"""The desk from the command line: what is kept of people, who staff are, and the audit.
 
-Run beside the server or without it.
+``python -m api.desk status | forget | export | erase | verify | staff | admin``; run beside the
+server or without it.
 """
 
 from __future__ import annotations
@@ -9,37 +10,35 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
-from email_validator import EmailNotValidError, validate_email
 
+from api.desk import staff_commands
 from api.desk.audit import Noted
 from api.desk.audit import verify as verify_audit
-from api.desk.database import DESK, Database, DeskUnavailable
+from api.desk.database import Database
 from api.desk.persons import Persons
 from api.desk.retention import Kept, Retention
+from api.desk.terminal import checked, done, fail, opened
 from api.settings import ApiSettings
-from rag.errors import BadSetting
-from rag.settings import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(staff_commands.app, name="staff")
+app.command("admin")(staff_commands.admin)
 
 Address = Annotated[str, typer.Option(help="The person's e-mail address.")]
 
 _HASH = 64
 """Characters of a hash."""
 
-_Result = TypeVar("_Result")
-
 
 @app.callback()
 def desk() -> None:
-    """What is kept of people: tell, delete what has expired, hand over or erase one person's."""
+    """What is kept of people: tell, delete what has expired, hand over, erase; who staff are."""
     # What goes wrong is told in a line of our own.
     logging.getLogger("api.desk").addHandler(logging.NullHandler())
 
@@ -47,17 +46,17 @@ def desk() -> None:
 @app.command()
 def status() -> None:
     """Tell how much is kept, since when, and whether anything has outlived its time."""
-    settings, database = _database()
-    _print_kept(settings, _done(_retention(settings, database).kept))
+    settings, database = opened()
+    _print_kept(settings, done(_retention(settings, database).kept))
 
 
 @app.command()
 def forget() -> None:
     """Delete now what has expired (a running server does so every hour), and tell what is left."""
-    settings, database = _database()
+    settings, database = opened()
     retention = _retention(settings, database)
-    print(f"deleted: {_done(retention.forget)}")
-    _print_kept(settings, _done(retention.kept))
+    print(f"deleted: {done(retention.forget)}")
+    _print_kept(settings, done(retention.kept))
 
 
 @app.command()
@@ -68,9 +67,9 @@ def export(
     ] = None,
 ) -> None:
     """Write what is kept of one person as JSON: tickets, with what was written and answered."""
-    person = _checked(address)
-    _, database = _database()
-    found = _done(lambda: Persons(database).find(person))
+    person = checked(address)
+    _, database = opened()
+    found = done(lambda: Persons(database).find(person))
     told = {"address": person, "exported_at": datetime.now(UTC), **asdict(found)}
     text = json.dumps(told, ensure_ascii=False, indent=2, default=datetime.isoformat)
     if out is None:
@@ -86,14 +85,14 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:
     """Delete what is kept of one person, down to the bytes in the files."""
-    person = _checked(address)
-    _, database = _database()
+    person = checked(address)
+    _, database = opened()
     persons = Persons(database)
-    found = _done(lambda: persons.find(person))
+    found = done(lambda: persons.find(person))
     if not yes and found.counts:
         typer.confirm(f"Delete of {person}: {found.counts}?", abort=True, err=True)
     # Even where nothing is found: it may have been deleted before, and its bytes not.
-    print(f"deleted: {_done(lambda: persons.erase(person))}")
+    print(f"deleted: {done(lambda: persons.erase(person))}")
     if found.mentioned_in:
         print(f"kept: the address is also in tickets of others: {', '.join(found.mentioned_in)}")
 
@@ -106,10 +105,10 @@ def verify(
 ) -> None:
     """Tell whether the audit is whole, or which is the first row that does not fit."""
     row = _noted(noted) if noted else None
-    _, database = _database()
-    found = _done(lambda: verify_audit(database, row))
+    _, database = opened()
+    found = done(lambda: verify_audit(database, row))
     if found.broken_at is not None:
-        _fail(f"the audit is broken at row {found.broken_at}: {found.why}; {found.rows} rows fit")
+        fail(f"the audit is broken at row {found.broken_at}: {found.why}; {found.rows} rows fit")
     # Noted elsewhere, it shows one that was cut short, or made anew as a whole.
     print(f"the audit is whole: {found.rows} rows, the last is {found.rows}:{found.head}")
 
@@ -117,36 +116,13 @@ def verify(
 def _noted(text: str) -> Noted:
     number, _, sha256 = text.partition(":")
     if not number.isdecimal() or len(sha256) != _HASH:
-        _fail(f"--noted {text}: not NUMBER:HASH, as `verify` tells it", code=2)
+        fail(f"--noted {text}: not NUMBER:HASH, as `verify` tells it", code=2)
     return Noted(int(number), sha256)
-
-
-def _database() -> tuple[ApiSettings, Database]:
-    """Open the database that the settings name; none is made where there is none."""
-    try:
-        core, own = read_settings(Settings), read_settings(ApiSettings)
-        url = own.desk.database_url.get_secret_value()
-        if not url and not (core.data_dir / DESK).exists():
-            _fail(f"there is no {core.data_dir / DESK}; HELPDESK_DATA_DIR names its folder")
-        database = Database(url, core.data_dir)
-        database.migrate()
-    except BadSetting as error:
-        _fail(str(error), code=2)
-    except DeskUnavailable as error:
-        _fail(str(error))
-    return own, database
 
 
 def _retention(settings: ApiSettings, database: Database) -> Retention:
     kept = settings.retention
     return Retention(database, kept.conversation_days, kept.ticket_days)
-
-
-def _done(work: Callable[[], _Result]) -> _Result:
-    try:
-        return work()
-    except DeskUnavailable:
-        _fail("the desk's database is busy or fails: run this again, what was to go may be left")
 
 
 def _print_kept(settings: ApiSettings, kept: Kept) -> None:
@@ -162,13 +138,6 @@ def _day(when: datetime | None) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC" if when else "none"
 
 
-def _checked(address: str) -> str:
-    try:
-        return validate_email(address.strip(), check_deliverability=False).normalized
-    except EmailNotValidError:
-        _fail("--address must be an e-mail address, such as name@example.org", code=2)
-
-
 def _write(out: Path, text: str) -> None:
     """Write a file that nobody else can read."""
     try:
@@ -176,12 +145,7 @@ def _write(out: Path, text: str) -> None:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        _fail(f"cannot write {out}: {error.strerror}")
-
-
-def _fail(message: str, code: int = 1) -> NoReturn:
-    print(f"api.desk: {message}", file=sys.stderr)
-    raise typer.Exit(code)
+        fail(f"cannot write {out}: {error.strerror}")
 
 
 if __name__ == "__main__":

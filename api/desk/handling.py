@@ -9,9 +9,19 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from api.desk.audit import last_change
+from api.desk.audit import HELPDESK, last_change
 from api.desk.database import Database
-from api.desk.models import Case, Conflict, NoSuchTicket, Seen, State, Ticket, TicketClosed
+from api.desk.models import (
+    Actor,
+    Case,
+    Conflict,
+    Findings,
+    NoSuchTicket,
+    Seen,
+    State,
+    Ticket,
+    TicketClosed,
+)
 from api.desk.tickets import append, case_of, locked, store
 
 
@@ -27,129 +37,152 @@ class Handling:
         """Change them in a database."""
         self._database = database
 
-    def assign(self, who: str, seen: Seen, assignee: str | None) -> Case:
+    def assign(self, by: Actor, seen: Seen, assignee: str | None) -> Case:
         """Give a ticket to one of staff, or to nobody; a new one is open then.
 
         Args:
-            who: Of staff, does it.
+            by: Does it.
             seen: The ticket as they saw it.
             assignee: Shall have it; None: nobody.
 
         Raises:
-            NoSuchTicket: Nobody knows it.
+            NoSuchTicket: Nobody knows it, or it is none of theirs.
             Conflict: Somebody else changed it first.
             DeskUnavailable: It is not changed.
         """
         with self._database.writing() as connection:
-            ticket = _held(connection, seen)
+            ticket = _held(connection, by, seen)
             state: State = "open" if assignee and ticket.state == "new" else ticket.state
             changed = replace(ticket, assignee=assignee, state=state)
-            return _stored(connection, changed, who, "assign", ticket)
+            return _stored(connection, changed, by.who, "assign", ticket)
 
-    def reply(self, who: str, seen: Seen, text: str) -> Case:
+    def reply(self, by: Actor, seen: Seen, text: str) -> Case:
         """Write to the person who asked; the first reply stops the clock, the ticket is pending.
 
         Raises:
-            NoSuchTicket: Nobody knows it.
+            NoSuchTicket: Nobody knows it, or it is none of theirs.
             Conflict: Somebody else changed it first; holds the text.
             TicketClosed: It has to be opened again first.
             DeskUnavailable: It is not stored.
         """
         with self._database.writing() as connection:
-            ticket = _held(connection, seen, text)
+            ticket = _held(connection, by, seen, text)
             if ticket.state == "closed":
                 raise TicketClosed(text)
-            append(connection, ticket.ticket_id, "reply", who, text)
+            append(connection, ticket.ticket_id, "reply", by.who, text)
             first = ticket.first_reply_at or datetime.now(UTC)
             changed = replace(ticket, state="pending", first_reply_at=first)
-            store(connection, changed, who, "reply", ticket)
+            store(connection, changed, by.who, "reply", ticket)
             return case_of(connection, ticket.ticket_id)
 
-    def note(self, who: str, seen: Seen, text: str) -> Case:
+    def note(self, by: Actor, seen: Seen, text: str) -> Case:
         """Write something that only staff read.
 
         Raises:
-            NoSuchTicket: Nobody knows it.
+            NoSuchTicket: Nobody knows it, or it is none of theirs.
             Conflict: Somebody else changed it first; holds the text.
             DeskUnavailable: It is not stored.
         """
         with self._database.writing() as connection:
-            ticket = _held(connection, seen, text)
-            append(connection, ticket.ticket_id, "note", who, text)
-            store(connection, ticket, who, "note", ticket)
+            ticket = _held(connection, by, seen, text)
+            append(connection, ticket.ticket_id, "note", by.who, text)
+            store(connection, ticket, by.who, "note", ticket)
             return case_of(connection, ticket.ticket_id)
 
-    def solve(self, who: str, seen: Seen) -> Case:
+    def solve(self, by: Actor, seen: Seen) -> Case:
         """Say that nothing is left to do; the person may still write back.
 
         Raises:
-            NoSuchTicket: Nobody knows it.
+            NoSuchTicket: Nobody knows it, or it is none of theirs.
             Conflict: Somebody else changed it first.
             TicketClosed: It has to be opened again first.
             DeskUnavailable: It is not changed.
         """
         with self._database.writing() as connection:
-            ticket = _held(connection, seen)
+            ticket = _held(connection, by, seen)
             if ticket.state == "closed":
                 raise TicketClosed
-            return _stored(connection, replace(ticket, state="solved"), who, "solve", ticket)
+            return _stored(connection, replace(ticket, state="solved"), by.who, "solve", ticket)
 
-    def close(self, who: str, seen: Seen) -> Case:
+    def close(self, by: Actor, seen: Seen) -> Case:
         """Close a ticket: nothing more is written to the person or by them.
 
         Raises:
-            NoSuchTicket: Nobody knows it.
+            NoSuchTicket: Nobody knows it, or it is none of theirs.
             Conflict: Somebody else changed it first.
             DeskUnavailable: It is not changed.
         """
         with self._database.writing() as connection:
-            ticket = _held(connection, seen)
+            ticket = _held(connection, by, seen)
             closed_at = ticket.closed_at or datetime.now(UTC)
             changed = replace(ticket, state="closed", closed_at=closed_at)
-            return _stored(connection, changed, who, "close", ticket)
+            return _stored(connection, changed, by.who, "close", ticket)
 
-    def reopen(self, who: str, seen: Seen) -> Case:
+    def reopen(self, by: Actor, seen: Seen) -> Case:
         """Open a ticket again that was pending, solved or closed.
 
         Raises:
-            NoSuchTicket: Nobody knows it.
+            NoSuchTicket: Nobody knows it, or it is none of theirs.
             Conflict: Somebody else changed it first.
             DeskUnavailable: It is not changed.
         """
         with self._database.writing() as connection:
-            ticket = _held(connection, seen)
+            ticket = _held(connection, by, seen)
             state: State = ticket.state if ticket.state == "new" else "open"
             changed = replace(ticket, state=state, closed_at=None)
-            return _stored(connection, changed, who, "reopen", ticket)
+            return _stored(connection, changed, by.who, "reopen", ticket)
 
-    def change(self, who: str, seen: Seen, values: Mapping[str, Any]) -> Case:
+    def change(self, by: Actor, seen: Seen, values: Mapping[str, Any]) -> Case:
         """Set fields of a ticket.
 
         Args:
-            who: Of staff, does it.
+            by: Does it.
             seen: The ticket as they saw it.
             values: By the names of `Ticket`: title, intent, priority, group, tags, country,
                 language.
 
         Raises:
-            NoSuchTicket: Nobody knows it.
+            NoSuchTicket: Nobody knows it, or it is none of theirs.
             Conflict: Somebody else changed it first.
             DeskUnavailable: It is not changed.
         """
         with self._database.writing() as connection:
-            ticket = _held(connection, seen)
-            return _stored(connection, replace(ticket, **values), who, "change", ticket)
+            ticket = _held(connection, by, seen)
+            return _stored(connection, replace(ticket, **values), by.who, "change", ticket)
+
+    def sort(self, ticket_id: str, found: Findings) -> None:
+        """Set what triage found of a ticket; what people have said of it stands.
+
+        Its version stays: nobody who works on it has to be told.
+
+        Raises:
+            NoSuchTicket: Nobody knows it.
+            DeskUnavailable: It is not changed.
+        """
+        with self._database.writing() as connection:
+            ticket = locked(connection, ticket_id)
+            if ticket is None:
+                raise NoSuchTicket
+            changed = replace(
+                ticket,
+                triage=found.triage,
+                intent=ticket.intent or found.intent,
+                country=ticket.country or found.country,
+                language=ticket.language or found.language,
+                priority=found.priority if ticket.version == 1 else ticket.priority,
+            )
+            store(connection, changed, HELPDESK, "sort", ticket, version=ticket.version)
 
 
-def _held(connection: Connection, seen: Seen, text: str = "") -> Ticket:
+def _held(connection: Connection, by: Actor, seen: Seen, text: str = "") -> Ticket:
     """Return a ticket that nobody else changes until the transaction ends.
 
     Raises:
-        NoSuchTicket: Nobody knows it.
+        NoSuchTicket: Nobody knows it, or it is none of theirs.
         Conflict: It is another version than was seen.
     """
     ticket = locked(connection, seen.ticket_id)
-    if ticket is None:
+    if ticket is None or not by.sees(ticket.country):
         raise NoSuchTicket(text)
     if ticket.version != seen.version:
         last = last_change(connection, seen.ticket_id)

@@ -15,6 +15,47 @@ State = Literal["new", "open", "pending", "solved", "closed"]
 Priority = Literal["high", "normal", "low"]
 Kind = Literal["reply", "note", "requester"]
 """Of a message: to the person, among staff, or by the person."""
+Role = Literal["agent", "lead", "admin"]
+"""``agent``: handles tickets; ``lead``: publishes articles, too; ``admin``: and keeps the list of
+staff."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something at the desk, and what they may see there."""
+
+    who: str
+    """As the audit keeps it: an id, never a name."""
+    role: Role
+    countries: frozenset[str] = frozenset()
+    """Whose tickets they see, ISO 3166-1 alpha-2; empty: all, those without a country, too."""
+
+    def sees(self, country: str | None) -> bool:
+        """Whether they may know of a ticket of this country."""
+        return not self.countries or country in self.countries
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of staff, as the list has them."""
+
+    staff_id: str
+    created_at: datetime
+    name: str
+    email: str
+    """In small letters."""
+    role: Role
+    countries: frozenset[str]
+    """See `Actor`."""
+    signed_in: bool
+    """Whether they have been here."""
+    left_at: datetime | None
+    """From then on they do not get in."""
+
+    @property
+    def actor(self) -> Actor:
+        """Them, as they do something."""
+        return Actor(self.staff_id, self.role, self.countries)
 
 
 @dataclass(frozen=True)
@@ -57,11 +98,34 @@ class Ticket(NewTicket):
     """When anything of it was changed last."""
     closed_at: datetime | None
     version: int
-    """Rises with each change."""
+    """Rises with each change by people."""
     triage: Mapping[str, Any] | None
     """Why it was sorted as it was, personal data masked."""
     cited: tuple[Mapping[str, Any], ...]
     """What the answer that was not enough cited."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What of a ticket the queue shows; the fields are those of `Ticket`."""
+
+    ticket_id: str
+    created_at: datetime
+    updated_at: datetime
+    state: State
+    title: str
+    name: str | None
+    email: str
+    country: str | None
+    language: str | None
+    intent: str | None
+    priority: Priority
+    group: str | None
+    assignee: str | None
+    tags: tuple[str, ...]
+    first_reply_at: datetime | None
+    closed_at: datetime | None
+    version: int
 
 
 @dataclass(frozen=True)
@@ -117,12 +181,26 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What triage found of a ticket."""
+
+    intent: str
+    priority: Priority
+    country: str | None
+    language: str
+    triage: Mapping[str, Any]
+    """All of it, personal data masked."""
+
+
+@dataclass(frozen=True)
 class Limits:
     """Which tickets a queue shows; None: whatever it is."""
 
     states: Sequence[State] = ()
     """One of them; none: any."""
     country: str | None = None
+    nowhere: bool = False
+    """Only those without a country."""
     intent: str | None = None
     priority: Priority | None = None
     assignee: str | None = None

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import insert, select
 
 from api.desk.database import Database
-from api.desk.models import SimilarTicket, Ticket
+from api.desk.models import Actor, SimilarTicket, Ticket
 from api.desk.tables import TICKET_VECTORS, TICKETS
 from rag.embedder import Embedder, Vectors
 from rag.personal import TOKENS, find_personal, mask
@@ -53,10 +53,11 @@ class Similar:
                 type(error).__name__,
             )
 
-    def near(self, masked: str, count: int = 3) -> tuple[SimilarTicket, ...]:
+    def near(self, by: Actor, masked: str, count: int = 3) -> tuple[SimilarTicket, ...]:
         """Return tickets that ask much the same, the most alike first.
 
         Args:
+            by: May see them.
             masked: A message, personal data masked.
             count: How many at most.
 
@@ -74,6 +75,8 @@ class Similar:
             .order_by(TICKETS.c.created_at.desc())
             .limit(_COMPARED)
         )
+        if by.countries:
+            newest = newest.where(TICKETS.c.country.in_(sorted(by.countries)))
         with self._database.reading() as connection:
             rows = connection.execute(newest).all()
         if not rows:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 
 METADATA = MetaData(
@@ -30,6 +31,7 @@ METADATA = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
 )
 
@@ -191,4 +193,76 @@ TICKET_VECTORS = Table(
     Column("model", Text, nullable=False),
     # Of the question, personal data masked; numbers of 16 bits.
     Column("vector", LargeBinary, nullable=False),
+)
+
+STAFF = Table(
+    "staff",
+    METADATA,
+    # What the audit, tickets and messages name; it is kept when the person leaves.
+    Column("staff_id", String(16), primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("name", Text, nullable=False),
+    # In small letters; whoever signs in for the first time is known by it.
+    Column("email", Text, nullable=False, unique=True),
+    Column("role", String(8), nullable=False),
+    # Empty: all.
+    Column("countries", JSON, nullable=False),
+    # Who they are to the service that signs them in; null: they have not been here yet.
+    Column("issuer", Text),
+    Column("subject", Text),
+    # From then on they do not get in.
+    Column("left_at", UtcTime),
+    UniqueConstraint("issuer", "subject"),
+)
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    # The token itself is in the browser's cookie only.
+    Column("token_sha256", String(64), primary_key=True),
+    Column(
+        "staff_id",
+        String(16),
+        ForeignKey(STAFF.c.staff_id, ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("created_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+)
+
+SIGN_INS = Table(
+    "sign_ins",
+    METADATA,
+    # Of a browser that was sent to sign in elsewhere, or of a link that a command printed.
+    Column("token_sha256", String(64), primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    # Whom the link signs in; null: the other service will say who it is.
+    Column("staff_id", String(16), ForeignKey(STAFF.c.staff_id, ondelete="CASCADE")),
+    # What the answer of the other service is held against.
+    Column("expected", JSON, nullable=False),
+)
+
+DRAFTS = Table(
+    "drafts",
+    METADATA,
+    Column("draft_id", String(16), primary_key=True),
+    # No foreign key: the article stays when the ticket is erased.
+    Column("ticket_id", String(16)),
+    Column("country", String(2)),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    # Of staff.
+    Column("author", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    # What becomes of the article, see `api.desk.drafts`.
+    Column("content", JSON, nullable=False),
+    # What was found wrong when it was to be published last.
+    Column("findings", JSON, nullable=False),
+    # Names of what is in the index; null: it never was.
+    Column("article_id", Text),
+    Column("generation", Text),
+    Index(None, "created_at", "draft_id"),
 )

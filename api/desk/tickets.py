@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from api.desk.audit import REQUESTER, history, record
 from api.desk.database import Database
 from api.desk.models import (
+    Actor,
     Case,
     Followed,
     Kind,
@@ -28,7 +29,7 @@ from api.desk.tables import ANSWERS, MESSAGES, TICKETS
 from api.desk.words import add_words, first_words, note_words
 from rag.models import Turn
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Base 32 without letters that are taken for figures (https://www.crockford.com/base32.html)."""
 _NOBODY = hashlib.sha256(secrets.token_bytes()).hexdigest()
 """What a token is compared with where there is no ticket: it fits none."""
@@ -58,7 +59,7 @@ class Tickets:
         """
         now, title = datetime.now(UTC), title_of(asked.question)
         said = (turn.text for turn in asked.history if turn.role == "user")
-        ticket_id = "NMG-" + "".join(secrets.choice(_CROCKFORD) for _ in range(8))
+        ticket_id = "NMG-" + "".join(secrets.choice(CROCKFORD) for _ in range(8))
         token = secrets.token_urlsafe(32)
         # Before the turn to write: the history may be long.
         words = first_words(
@@ -132,15 +133,18 @@ class Tickets:
             said = messages_of(connection, ticket_id)
         return Followed(changed, tuple(each for each in said if each.kind != "note"))
 
-    def read(self, ticket_id: str) -> Case:
+    def read(self, by: Actor, ticket_id: str) -> Case:
         """Return all that is known of a ticket.
 
         Raises:
-            NoSuchTicket: Nobody knows it.
+            NoSuchTicket: Nobody knows it, or it is none of theirs.
             DeskUnavailable: It cannot be read.
         """
         with self._database.reading() as connection:
-            return case_of(connection, ticket_id)
+            found = case_of(connection, ticket_id)
+        if not by.sees(found.ticket.country):
+            raise NoSuchTicket
+        return found
 
 
 def title_of(question: str) -> str:
@@ -224,7 +228,14 @@ def _unanswered(connection: Connection, ticket_id: str) -> int:
     )
 
 
-def store(connection: Connection, changed: Ticket, who: str, action: str, before: Ticket) -> Ticket:
+def store(
+    connection: Connection,
+    changed: Ticket,
+    who: str,
+    action: str,
+    before: Ticket,
+    version: int | None = None,
+) -> Ticket:
     """Store a change of a ticket that is locked, with its words and the audit.
 
     Args:
@@ -233,6 +244,7 @@ def store(connection: Connection, changed: Ticket, who: str, action: str, before
         who: Changed it.
         action: One word.
         before: As it was.
+        version: Of the ticket then; None: the next one.
 
     Returns:
         The ticket as it is stored.
@@ -241,7 +253,7 @@ def store(connection: Connection, changed: Ticket, who: str, action: str, before
     values: dict[str, Any] = {name: now[name] for name in now if now[name] != was[name]}
     # Messages are no field of a ticket; that one came is told by the action.
     fields = list(values)
-    values |= {"version": before.version + 1, "updated_at": datetime.now(UTC)}
+    values |= {"version": version or before.version + 1, "updated_at": datetime.now(UTC)}
     of_it = TICKETS.c.ticket_id == before.ticket_id
     connection.execute(update(TICKETS).where(of_it).values(values))
     if "title" in fields:

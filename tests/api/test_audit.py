@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, delete, insert, select, text, update
+from actors import STAFF
+from sqlalchemy import Connection, delete, event, insert, select, text, update
 from typer.testing import CliRunner
 
 from api.desk.__main__ import app as command
@@ -37,15 +38,15 @@ def _busy(desk: Desk) -> str:
     def seen() -> Seen:
         return Seen(ticket.ticket_id, next(version))
 
-    handling.assign("staff", seen(), WORDS)
-    handling.note("staff", seen(), WORDS)
-    handling.reply("staff", seen(), WORDS)
+    handling.assign(STAFF, seen(), WORDS)
+    handling.note(STAFF, seen(), WORDS)
+    handling.reply(STAFF, seen(), WORDS)
     desk.tickets.write_back(ticket.ticket_id, token, WORDS)
     next(version)
-    handling.change("staff", seen(), {"title": f"{WORDS}!", "tags": (WORDS,), "group": WORDS})
-    handling.solve("staff", seen())
-    handling.close("staff", seen())
-    handling.reopen("staff", seen())
+    handling.change(STAFF, seen(), {"title": f"{WORDS}!", "tags": (WORDS,), "group": WORDS})
+    handling.solve(STAFF, seen())
+    handling.close(STAFF, seen())
+    handling.reopen(STAFF, seen())
     return ticket.ticket_id
 
 
@@ -87,7 +88,7 @@ def test_a_change_that_fails_is_not_in_it(opened: Desk, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("api.desk.handling.case_of", fails)
     with pytest.raises(RuntimeError):
-        opened.handling.note("staff", Seen(ticket.ticket_id, 1), "…")
+        opened.handling.note(STAFF, Seen(ticket.ticket_id, 1), "…")
     assert len(_rows(opened)) == 1
     assert verify(opened._database).rows == 1
 
@@ -195,13 +196,50 @@ def test_many_who_write_at_once_keep_one_chain(
     def work(number: int) -> None:
         desk = (opened, other)[number % 2]
         ticket, _ = desk.tickets.open(ASKED)
-        desk.handling.note("staff", Seen(ticket.ticket_id, 1), "…")
+        desk.handling.note(STAFF, Seen(ticket.ticket_id, 1), "…")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(40)))
     found = verify(opened._database)
     assert (found.rows, found.broken_at) == (80, None)
     other.close()
+
+
+def test_who_verifies_holds_up_nobody_and_sees_one_state(
+    opened: Desk, database_url: str, tmp_path: Path
+) -> None:
+    _busy(opened)
+    other, wrote = open_desk(database_url, tmp_path / "data", 30, 365), []
+
+    def write_between(_: object, __: object, statement: str, *___: object) -> None:
+        if "FROM audit_head" in statement and not wrote:
+            wrote.append(pool.submit(other.tickets.open, ASKED).result(timeout=5))
+
+    event.listen(opened._database._engine, "after_cursor_execute", write_between)
+    with ThreadPoolExecutor(1) as pool:
+        found = verify(opened._database)
+    assert (len(wrote), found.rows, found.broken_at) == (1, 9, None)
+    assert verify(opened._database).rows == 10
+    other.close()
+
+
+def test_nothing_is_changed_or_locked_after_the_audit_of_a_change(opened: Desk) -> None:
+    engine = opened._database._engine
+    said: list[str] = []
+    transactions: list[list[str]] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    event.listen(engine, "commit", lambda _: transactions.append([*said]) or said.clear())
+    _busy(opened)
+    Persons(opened._database).erase(ADDRESS)
+    audited = 0
+    for statements in transactions:
+        is_head = [each.startswith("UPDATE audit_head") for each in statements]
+        if any(is_head):
+            audited += 1
+            after = statements[is_head.index(True) + 1 :]
+            assert [each for each in after if not each.startswith("SELECT")] == []
+            assert "FOR UPDATE" not in " ".join(after)
+    assert audited == 10
 
 
 def test_an_operator_is_told_that_it_is_whole_or_where_it_is_broken(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import shelf
+from actors import STAFF
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -82,20 +83,20 @@ def test_tickets_of_before_can_be_handled_and_found(
     _filled(database)
     database.close()
     desk = open_desk(database_url, tmp_path / "data", 30)
-    first = desk.tickets.read("NMG-00000001")
+    first = desk.tickets.read(STAFF, "NMG-00000001")
     ticket = first.ticket
     assert (ticket.title, ticket.priority, ticket.version) == ("Who decides?", "normal", 1)
     assert ticket.updated_at == ticket.created_at == THEN.replace(day=1)
     assert (ticket.tags, ticket.cited, ticket.triage, ticket.closed_at) == ((), (), None, None)
     assert (first.messages, first.history) == ((), ())
-    assert len(desk.tickets.read("NMG-00000002").ticket.title) <= 100
+    assert len(desk.tickets.read(STAFF, "NMG-00000002").ticket.title) <= 100
     for text in ("decides", "ada clinic", "zazolc", "nmg-00000001"):
         assert "NMG-00000001" in [
-            each.ticket_id for each in desk.queue.page(Limits(text=text), 9, None)
+            each.ticket_id for each in desk.queue.page(STAFF, Limits(text=text), 9, None)
         ], text
-    assert desk.queue.page(Limits(text="penguins"), 9, None) == []
-    desk.handling.reply("staff", Seen("NMG-00000001", 1), "They do.")
-    assert desk.queue.counts(Limits(country="PT"))["pending"] == 1
+    assert desk.queue.page(STAFF, Limits(text="penguins"), 9, None) == []
+    desk.handling.reply(STAFF, Seen("NMG-00000001", 1), "They do.")
+    assert desk.queue.counts(STAFF, Limits(country="PT"))["pending"] == 1
     assert verify(desk._database).rows == 1
     desk.close()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import shelf
+from actors import STAFF
 from conftest import app_over
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
@@ -97,24 +98,24 @@ def test_a_ticket_is_kept_from_its_last_change_on_and_a_closed_one_from_its_clos
 ) -> None:
     changed, closed, noted = _ticket(desk), _ticket(desk), _ticket(desk)
     for ticket_id in (closed, noted):
-        desk.handling.close("staff", Seen(ticket_id, 1))
+        desk.handling.close(STAFF, Seen(ticket_id, 1))
     long_ago = (datetime.now(UTC) - timedelta(days=TICKET_DAYS + 1)).replace(tzinfo=None)
     with closing(sqlite3.connect(data_dir / DESK)) as write, write:
         write.execute("UPDATE tickets SET created_at = ?", (long_ago.isoformat(" "),))
         write.execute(
             "UPDATE tickets SET closed_at = ? WHERE ticket_id = ?", (long_ago.isoformat(" "), noted)
         )
-    desk.handling.note("staff", Seen(noted, 2), "What is written later keeps none of them.")
+    desk.handling.note(STAFF, Seen(noted, 2), "What is written later keeps none of them.")
     assert desk.retention.forget() == Counts(0, 0, 1)
     left = {changed, closed}
-    assert {each.ticket_id for each in desk.queue.page(Limits(), 9, None)} == left
+    assert {each.ticket_id for each in desk.queue.page(STAFF, Limits(), 9, None)} == left
 
 
 def test_messages_and_words_of_a_ticket_go_with_it(desk: Desk, data_dir: Path) -> None:
     ticket_id = _ticket(desk, question="Something else")
-    desk.handling.note("staff", Seen(ticket_id, 1), MARKER)
-    desk.handling.reply("staff", Seen(ticket_id, 2), f"{MARKER} again")
-    desk.handling.change("staff", Seen(ticket_id, 3), {"tags": (MARKER,), "title": MARKER})
+    desk.handling.note(STAFF, Seen(ticket_id, 1), MARKER)
+    desk.handling.reply(STAFF, Seen(ticket_id, 2), f"{MARKER} again")
+    desk.handling.change(STAFF, Seen(ticket_id, 3), {"tags": (MARKER,), "title": MARKER})
     assert _files_with(MARKER, data_dir)
     _age(data_dir, "tickets", TICKET_DAYS + 0.1)
     assert desk.retention.forget() == Counts(0, 0, 1)
@@ -178,10 +179,10 @@ def test_one_persons_data_are_written_as_json_that_nobody_else_can_read(
     _answer(desk, "another's")
     ticket_id = _ticket(desk, answer_id="hers")
     other = _ticket(desk, BOB, question=f"Please ask {ADA}")
-    desk.handling.note("staff", Seen(ticket_id, 1), "She called.")
-    desk.handling.reply("staff", Seen(ticket_id, 2), "Yes.")
+    desk.handling.note(STAFF, Seen(ticket_id, 1), "She called.")
+    desk.handling.reply(STAFF, Seen(ticket_id, 2), "Yes.")
     named = _ticket(desk, BOB)
-    desk.handling.note("staff", Seen(named, 1), f"Tell {ADA}, too.")
+    desk.handling.note(STAFF, Seen(named, 1), f"Tell {ADA}, too.")
     out = tmp_path / "ada.json"
     result = _run("export", "--address", ADA.lower(), "--out", str(out))
     assert (result.exit_code, result.stdout) == (0, "")
@@ -212,7 +213,7 @@ def test_one_persons_data_are_erased_under_a_running_server(store: Store, data_d
         assert client.post("/v1/feedback", json=told).is_success
         desk: Desk = client.app.state.services.desk  # type: ignore[attr-defined]
         hers = _ticket(desk, answer_id=answer_id)
-        desk.handling.reply("staff", Seen(hers, 1), f"About {MARKER}")
+        desk.handling.reply(STAFF, Seen(hers, 1), f"About {MARKER}")
         other = _ticket(desk, BOB, question=f"Please ask {ADA}")
         assert _files_with(MARKER, data_dir)
         result = _run("erase", "--address", ADA, "--yes")

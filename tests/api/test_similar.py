@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from actors import STAFF
 from fakes import HashingEmbedder
 from overheard import Overheard
 from sqlalchemy import insert, select
@@ -82,7 +83,7 @@ def test_the_most_alike_come_first_and_others_not_at_all(desk: Desk) -> None:
     alike = _open(desk, f"{SHARE} I share data.")
     same = _open(desk)
     _open(desk, "Where is lunch served in Tartu?")
-    found = desk.similar.near(SHARE)
+    found = desk.similar.near(STAFF, SHARE)
     assert [each.ticket_id for each in found] == [same.ticket_id, alike.ticket_id]
     assert found[0].similarity == pytest.approx(1, abs=1e-3)
     assert (found[0].state, found[0].created_at) == (same.state, same.created_at)
@@ -91,18 +92,18 @@ def test_the_most_alike_come_first_and_others_not_at_all(desk: Desk) -> None:
 def test_no_more_are_named_than_are_wanted(desk: Desk) -> None:
     for _ in range(5):
         _open(desk)
-    assert len(desk.similar.near(SHARE)) == 3
-    assert len(desk.similar.near(SHARE, count=4)) == 4
+    assert len(desk.similar.near(STAFF, SHARE)) == 3
+    assert len(desk.similar.near(STAFF, SHARE, count=4)) == 4
 
 
 def test_without_tickets_nothing_is_alike(desk: Desk, embedder: Overheard) -> None:
-    assert desk.similar.near(SHARE) == ()
+    assert desk.similar.near(STAFF, SHARE) == ()
     assert embedder.texts == []
 
 
 def test_a_question_is_embedded_without_personal_data(desk: Desk, embedder: Overheard) -> None:
     _open(desk, f"My name is Odile Zwiebelkamp, {ADA}. {SHARE}")
-    desk.similar.near(f"My name is [name], [email]. {SHARE}")
+    desk.similar.near(STAFF, f"My name is [name], [email]. {SHARE}")
     noted, looked = embedder.texts
     assert noted == looked
     assert SHARE in noted
@@ -111,7 +112,7 @@ def test_a_question_is_embedded_without_personal_data(desk: Desk, embedder: Over
 
 def test_long_questions_are_compared_by_what_stands_before(desk: Desk) -> None:
     ticket = _open(desk, f"{SHARE} " * 30 + "Lunch in Tartu. " * 150)
-    assert [each.ticket_id for each in desk.similar.near(SHARE)] == [ticket.ticket_id]
+    assert [each.ticket_id for each in desk.similar.near(STAFF, SHARE)] == [ticket.ticket_id]
 
 
 @pytest.mark.parametrize("damage", ["model", "table"])
@@ -142,7 +143,7 @@ def test_a_ticket_that_has_gone_meanwhile_leaves_no_vector(desk: Desk, data_dir:
 def test_without_an_embedder_tickets_are_kept_and_not_compared(desk: Desk, data_dir: Path) -> None:
     plain = _another(desk, data_dir, None)
     _open(plain)
-    assert plain.similar.near(SHARE) == ()
+    assert plain.similar.near(STAFF, SHARE) == ()
     assert _vectors(data_dir) == {}
     plain.close()
 
@@ -150,9 +151,9 @@ def test_without_an_embedder_tickets_are_kept_and_not_compared(desk: Desk, data_
 def test_vectors_of_another_model_are_not_compared(desk: Desk, data_dir: Path) -> None:
     _open(desk)
     other = _another(desk, data_dir, _Another())
-    assert other.similar.near(SHARE) == ()
+    assert other.similar.near(STAFF, SHARE) == ()
     ticket = _open(other)
-    assert [each.ticket_id for each in other.similar.near(SHARE)] == [ticket.ticket_id]
+    assert [each.ticket_id for each in other.similar.near(STAFF, SHARE)] == [ticket.ticket_id]
     other.close()
 
 
@@ -180,10 +181,10 @@ def test_only_the_newest_of_very_many_are_compared_and_quickly(
 
     add(range(1, _COMPARED))
     begun = time.perf_counter()
-    assert [each.ticket_id for each in desk.similar.near(SHARE)] == [oldest.ticket_id]
+    assert [each.ticket_id for each in desk.similar.near(STAFF, SHARE)] == [oldest.ticket_id]
     assert time.perf_counter() - begun < 3
     add(range(_COMPARED, _COMPARED + 1))
-    assert desk.similar.near(SHARE) == ()
+    assert desk.similar.near(STAFF, SHARE) == ()
 
 
 def test_a_vector_is_handed_over_and_erased_with_its_ticket(desk: Desk, data_dir: Path) -> None:
@@ -235,6 +236,8 @@ def test_the_model_that_ships_finds_a_question_that_is_asked_in_another_language
         "Are my genetic data safe if I take part?": False,
     }
     tickets = {_open(desk, question).ticket_id: alike for question, alike in asked.items()}
-    found = desk.similar.near("Kann ich meinen eigenen Workflow in der sicheren Umgebung starten?")
+    found = desk.similar.near(
+        STAFF, "Kann ich meinen eigenen Workflow in der sicheren Umgebung starten?"
+    )
     assert [each.ticket_id for each in found] == [name for name, alike in tickets.items() if alike]
     desk.close()

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from actors import OTHER, PORTUGAL, STAFF
 
 from api.desk.desk import Desk, open_desk
 from api.desk.models import (
+    Actor,
     Case,
     Conflict,
     NewTicket,
@@ -27,7 +29,6 @@ from rag.models import Answer
 ASKED = NewTicket(
     "May our clinic\nshare old samples?", (), None, "Ada", "ada@clinic.example", "GB", "en"
 )
-STAFF, OTHER = "staff", "another"
 
 
 def _seen(of: Ticket | Case) -> Seen:
@@ -43,7 +44,7 @@ def test_a_new_ticket_has_a_title_and_nobody_has_touched_it(opened: Desk) -> Non
     ticket = _open(opened)
     assert ticket.title == "May our clinic share old samples?"
     assert (ticket.state, ticket.priority, ticket.version) == ("new", "normal", 1)
-    case = opened.tickets.read(ticket.ticket_id)
+    case = opened.tickets.read(STAFF, ticket.ticket_id)
     assert case.ticket == ticket
     assert case.messages == ()
     assert [(each.who, each.action) for each in case.history] == [("requester", "open")]
@@ -71,7 +72,7 @@ def test_a_ticket_holds_what_the_answer_cited_though_that_is_forgotten(opened: D
     opened.conversations.remember(answer, None, "generation")
     ticket = _open(opened, answer_id="answer")
     assert [each["document_id"] for each in ticket.cited] == [chunk.document_id]
-    assert opened.tickets.read(ticket.ticket_id).ticket.cited == ticket.cited
+    assert opened.tickets.read(STAFF, ticket.ticket_id).ticket.cited == ticket.cited
 
 
 def test_the_first_reply_stops_the_clock_and_the_ticket_waits_for_the_person(
@@ -85,8 +86,8 @@ def test_the_first_reply_stops_the_clock_and_the_ticket_waits_for_the_person(
     second = opened.handling.reply(STAFF, _seen(first), "And whose?")
     assert second.ticket.first_reply_at == first.ticket.first_reply_at
     assert [(each.number, each.kind, each.author, each.text) for each in second.messages] == [
-        (1, "reply", STAFF, "Which samples?"),
-        (2, "reply", STAFF, "And whose?"),
+        (1, "reply", STAFF.who, "Which samples?"),
+        (2, "reply", STAFF.who, "And whose?"),
     ]
 
 
@@ -129,7 +130,7 @@ def test_a_person_cannot_write_without_end_before_somebody_replies(opened: Desk)
     with pytest.raises(TooManyMessages) as refused:
         opened.tickets.write_back(ticket.ticket_id, token, "And then?")
     assert refused.value.text == "And then?"
-    opened.handling.reply(STAFF, _seen(opened.tickets.read(ticket.ticket_id)), "One by one.")
+    opened.handling.reply(STAFF, _seen(opened.tickets.read(STAFF, ticket.ticket_id)), "One by one.")
     followed = opened.tickets.write_back(ticket.ticket_id, token, "And then?")
     assert len(followed.messages) == MOST_UNANSWERED + 2
 
@@ -156,10 +157,10 @@ def test_a_closed_ticket_takes_no_messages_until_it_is_open_again(opened: Desk) 
 def test_fields_are_set_and_named_in_the_history_without_what_they_hold(opened: Desk) -> None:
     values = {"title": "Old samples", "tags": ("consent", "biobank"), "priority": "high"}
     changed = opened.handling.change(STAFF, _seen(_open(opened)), values)
-    assert opened.tickets.read(changed.ticket.ticket_id).ticket == changed.ticket
+    assert opened.tickets.read(STAFF, changed.ticket.ticket_id).ticket == changed.ticket
     assert (changed.ticket.title, changed.ticket.tags) == ("Old samples", ("consent", "biobank"))
     event = changed.history[-1]
-    assert (event.who, event.action) == (STAFF, "change")
+    assert (event.who, event.action) == (STAFF.who, "change")
     assert event.fields == ("priority", "tags", "title")
 
 
@@ -191,12 +192,12 @@ def test_the_second_of_two_is_told_who_was_quicker_and_keeps_their_text(
     change, text = CHANGES[name]
     ticket = _open(opened)
     first = opened.handling.note(STAFF, _seen(ticket), "I was first.")
-    with pytest.raises(Conflict, match=STAFF) as refused:
+    with pytest.raises(Conflict, match=STAFF.who) as refused:
         change(opened, _seen(ticket))
     conflict = refused.value
-    assert (conflict.who, conflict.when) == (STAFF, first.ticket.updated_at)
+    assert (conflict.who, conflict.when) == (STAFF.who, first.ticket.updated_at)
     assert (conflict.version, conflict.text) == (2, text)
-    assert opened.tickets.read(ticket.ticket_id) == first
+    assert opened.tickets.read(STAFF, ticket.ticket_id) == first
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -213,14 +214,15 @@ def test_of_many_who_reply_at_once_one_is_taken_and_no_text_is_lost(opened: Desk
 
     def reply(number: int) -> str | None:
         try:
-            opened.handling.reply(f"agent {number}", _seen(ticket), f"Text {number}")
+            agent = Actor(f"agent {number}", "agent")
+            opened.handling.reply(agent, _seen(ticket), f"Text {number}")
         except Conflict as conflict:
             return conflict.text
         return None
 
     with ThreadPoolExecutor(8) as pool:
         given_back = list(pool.map(reply, range(8)))
-    case = opened.tickets.read(ticket.ticket_id)
+    case = opened.tickets.read(STAFF, ticket.ticket_id)
     assert len(case.messages) == 1
     assert case.ticket.version == 2
     assert {case.messages[0].text, *filter(None, given_back)} == {f"Text {n}" for n in range(8)}
@@ -239,11 +241,48 @@ def test_a_wrong_link_writes_nothing(opened: Desk) -> None:
     for ticket_id, sent in ((ticket.ticket_id, token + "x"), ("NMG-00000000", token)):
         with pytest.raises(NoSuchTicket):
             opened.tickets.write_back(ticket_id, sent, "Let me in")
-    assert opened.tickets.read(ticket.ticket_id).messages == ()
+    assert opened.tickets.read(STAFF, ticket.ticket_id).messages == ()
 
 
 def test_a_desk_opened_again_holds_it_all(opened: Desk, database_url: str, tmp_path: Path) -> None:
     case = opened.handling.reply(STAFF, _seen(_open(opened)), "Yes.")
     again = open_desk(database_url, tmp_path / "data", 30, 365)
-    assert again.tickets.read(case.ticket.ticket_id) == case
+    assert again.tickets.read(STAFF, case.ticket.ticket_id) == case
     again.close()
+
+
+DONE: dict[str, Callable[[Desk, Seen], object]] = {
+    "read": lambda desk, seen: desk.tickets.read(PORTUGAL, seen.ticket_id),
+    "assign": lambda desk, seen: desk.handling.assign(PORTUGAL, seen, "S-LISBON"),
+    "reply": lambda desk, seen: desk.handling.reply(PORTUGAL, seen, "Mine."),
+    "note": lambda desk, seen: desk.handling.note(PORTUGAL, seen, "Mine."),
+    "solve": lambda desk, seen: desk.handling.solve(PORTUGAL, seen),
+    "close": lambda desk, seen: desk.handling.close(PORTUGAL, seen),
+    "reopen": lambda desk, seen: desk.handling.reopen(PORTUGAL, seen),
+    "change": lambda desk, seen: desk.handling.change(PORTUGAL, seen, {"country": "PT"}),
+}
+"""What staff do with a ticket."""
+
+
+@pytest.mark.parametrize("country", ["GB", None])
+@pytest.mark.parametrize("name", DONE)
+def test_staff_of_a_country_do_nothing_with_tickets_of_others(
+    opened: Desk, name: str, country: str | None
+) -> None:
+    ticket = opened.tickets.open(replace(ASKED, country=country))[0]
+    with pytest.raises(NoSuchTicket):
+        DONE[name](opened, _seen(ticket))
+    assert opened.tickets.read(STAFF, ticket.ticket_id).ticket == ticket
+
+
+@pytest.mark.parametrize("name", DONE)
+def test_staff_of_a_country_do_all_with_its_tickets(opened: Desk, name: str) -> None:
+    DONE[name](opened, _seen(_open(opened, country="PT")))
+
+
+def test_staff_of_a_country_can_pass_a_ticket_on_to_another(opened: Desk) -> None:
+    ticket = opened.tickets.open(replace(ASKED, country="PT"))[0]
+    passed = opened.handling.change(PORTUGAL, _seen(ticket), {"country": "ES"})
+    assert passed.ticket.country == "ES"
+    with pytest.raises(NoSuchTicket):
+        opened.tickets.read(PORTUGAL, ticket.ticket_id)

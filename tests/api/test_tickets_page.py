@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from actors import OTHER, STAFF
 from bs4 import BeautifulSoup
 from conftest import app_over
 from fastapi.testclient import TestClient
@@ -55,9 +56,9 @@ def visitor(store: Store, tmp_path: Path) -> Iterator[Visitor]:
 
 
 def test_replies_are_read_there_and_answered(visitor: Visitor) -> None:
-    visitor.desk.handling.note("staff", Seen(visitor.id, 1), "A secret note")
+    visitor.desk.handling.note(STAFF, Seen(visitor.id, 1), "A secret note")
     reply = "Which <b>agreement</b>?\nThe old one?"
-    visitor.desk.handling.reply("Grace", Seen(visitor.id, 2), reply)
+    visitor.desk.handling.reply(OTHER, Seen(visitor.id, 2), reply)
     page = visitor.page()
     assert "Answered" in one(page, "dl strong").get_text()
     assert reply in one(page, ".messages li").get_text()
@@ -99,7 +100,7 @@ def test_what_is_no_message_is_told_and_can_be_mended(
 
 
 def test_a_closed_request_says_so_and_has_no_form(visitor: Visitor) -> None:
-    visitor.desk.handling.close("staff", Seen(visitor.id, 1))
+    visitor.desk.handling.close(STAFF, Seen(visitor.id, 1))
     page = visitor.page()
     assert "Closed" in one(page, "dl strong").get_text()
     assert "nothing can be added" in page.get_text()
@@ -112,7 +113,7 @@ def test_what_is_written_while_it_is_closed_is_given_back(
     write_back = visitor.desk.tickets.write_back
 
     def closed_first(*sent: str) -> object:
-        visitor.desk.handling.close("staff", Seen(visitor.id, 1))
+        visitor.desk.handling.close(STAFF, Seen(visitor.id, 1))
         return write_back(*sent)
 
     monkeypatch.setattr(visitor.desk.tickets, "write_back", closed_first)
@@ -180,7 +181,7 @@ def test_who_writes_too_often_waits_and_keeps_their_words(store: Store, tmp_path
 @pytest.mark.parametrize("state", ["new", "open", "pending", "solved", "closed"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state_is_told_in_every_language(visitor: Visitor, language: str, state: str) -> None:
-    visitor.desk.handling.change("staff", Seen(visitor.id, 1), {"state": state})
+    visitor.desk.handling.change(STAFF, Seen(visitor.id, 1), {"state": state})
     page = visitor.page(language)
     assert one(page, "html")["lang"] == language
     assert one(page, "dl strong").get_text()
@@ -188,7 +189,7 @@ def test_every_state_is_told_in_every_language(visitor: Visitor, language: str, 
 
 
 def test_every_field_has_a_label_and_every_id_is_given_once(visitor: Visitor) -> None:
-    visitor.desk.handling.reply("staff", Seen(visitor.id, 1), "Yes.")
+    visitor.desk.handling.reply(STAFF, Seen(visitor.id, 1), "Yes.")
     for page in (visitor.page(), visitor.send("")[1]):
         ids = [str(each["id"]) for each in page.select("[id]")]
         assert len(ids) == len(set(ids))

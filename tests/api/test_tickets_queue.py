@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from actors import PORTUGAL, STAFF
 
 from api.desk.desk import Desk, open_desk
-from api.desk.models import Case, Limits, NewTicket, Seen, Ticket
+from api.desk.models import Actor, Case, Limits, NewTicket, Seen, Ticket
 from api.desk.queue import counts_of, page_of
 from rag.models import Turn
 
 ASKED = NewTicket(
     "May our clinic\nshare old samples?", (), None, "Ada", "ada@clinic.example", "GB", "en"
 )
-STAFF = "staff"
 
 
 def _seen(of: Ticket | Case) -> Seen:
@@ -29,7 +29,7 @@ def _open(desk: Desk, **other: str) -> Ticket:
 
 
 def _ids(desk: Desk, **limits: object) -> list[str]:
-    return [each.ticket_id for each in desk.queue.page(Limits(**limits), 50, None)]  # type: ignore[arg-type]
+    return [each.ticket_id for each in desk.queue.page(STAFF, Limits(**limits), 50, None)]  # type: ignore[arg-type]
 
 
 def test_the_queue_is_limited_by_each_field(opened: Desk) -> None:
@@ -47,26 +47,45 @@ def test_the_queue_is_limited_by_each_field(opened: Desk) -> None:
     assert _ids(opened, country="PT", assignee="Grace") == []
 
 
+def test_staff_of_a_country_see_its_tickets_only(opened: Desk) -> None:
+    theirs = _open(opened, country="PT").ticket_id
+    _open(opened), opened.tickets.open(replace(ASKED, country=None))
+    for limits in (Limits(), Limits(country="GB"), Limits(nowhere=True), Limits(text="samples")):
+        found = opened.queue.page(PORTUGAL, limits, 50, None)
+        whole = limits in (Limits(), Limits(text="samples"))
+        assert [each.ticket_id for each in found] == ([theirs] if whole else []), limits
+        assert sum(opened.queue.counts(PORTUGAL, limits).values()) == len(found)
+
+
+def test_tickets_of_no_country_can_be_asked_for(opened: Desk) -> None:
+    _open(opened)
+    nowhere = opened.tickets.open(replace(ASKED, country=None))[0]
+    assert _ids(opened, nowhere=True) == [nowhere.ticket_id]
+
+
 def test_states_are_counted_within_the_other_limits(opened: Desk) -> None:
     opened.handling.close(STAFF, _seen(_open(opened)))
     for country in ("PT", "PT", "GB"):
         _open(opened, country=country)
     none = {"new": 0, "open": 0, "pending": 0, "solved": 0, "closed": 0}
-    assert opened.queue.counts(Limits()) == {**none, "new": 3, "closed": 1}
-    assert opened.queue.counts(Limits(country="PT", states=("closed",))) == {**none, "new": 2}
+    assert opened.queue.counts(STAFF, Limits()) == {**none, "new": 3, "closed": 1}
+    assert opened.queue.counts(STAFF, Limits(country="PT", states=("closed",))) == {
+        **none,
+        "new": 2,
+    }
 
 
 def test_pages_go_on_where_the_one_before_ended_though_tickets_come_in(opened: Desk) -> None:
     expected = [_open(opened, country="PT" if n % 2 else "GB").ticket_id for n in range(10)][::-1]
     seen: list[str] = []
     while len(seen) < 10:
-        page = opened.queue.page(Limits(), 3, seen[-1] if seen else None)
+        page = opened.queue.page(STAFF, Limits(), 3, seen[-1] if seen else None)
         seen += [each.ticket_id for each in page]
         _open(opened)
     assert seen == expected
-    only = opened.queue.page(Limits(country="PT"), 50, expected[4])
+    only = opened.queue.page(STAFF, Limits(country="PT"), 50, expected[4])
     assert [each.ticket_id for each in only] == expected[6::2]
-    assert opened.queue.page(Limits(), 50, "nobody's") == ()
+    assert opened.queue.page(STAFF, Limits(), 50, "nobody's") == ()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +97,7 @@ def test_a_ticket_is_found_by_words_of_all_that_people_wrote(opened: Desk, text:
     asked = replace(ASKED, history=(Turn("user", "Before that: Στέφανος."),))
     ticket, token = opened.tickets.open(asked)
     opened.tickets.write_back(ticket.ticket_id, token, "Zażółć BIOBANK-42")
-    case = opened.tickets.read(ticket.ticket_id)
+    case = opened.tickets.read(STAFF, ticket.ticket_id)
     opened.handling.note(STAFF, _seen(case), "Ask the lawyer.")
     assert _ids(opened, text=text) == [ticket.ticket_id]
     assert _ids(opened, text=ticket.ticket_id) == [ticket.ticket_id]
@@ -133,14 +152,21 @@ def test_a_short_word_is_found_as_a_whole_only(opened: Desk) -> None:
         Limits(), Limits(states=("new",)), Limits(country="PT"), Limits(intent="share_data"),
         Limits(priority="high"), Limits(assignee="Grace"), Limits(unassigned=True),
         Limits(country="PT", states=("new", "open")), Limits(text="samples clinic"),
+        Limits(nowhere=True),
     ],
 )  # fmt: skip
-def test_no_page_and_no_count_reads_the_whole_table(tmp_path: Path, limits: Limits) -> None:
+@pytest.mark.parametrize("by", [STAFF, PORTUGAL], ids=["staff", "Portugal"])
+def test_no_page_and_no_count_reads_the_whole_table(
+    tmp_path: Path, limits: Limits, by: Actor
+) -> None:
     # PostgreSQL reads small tables as a whole, whatever indexes there are.
     desk = open_desk("", tmp_path, 30)
     engine = desk._database._engine
     with desk._database.reading() as connection:
-        for query in (page_of(limits, 50, (datetime.now(UTC), "NMG-1")), counts_of(limits)):
+        for query in (
+            page_of(by, limits, 50, (datetime.now(UTC), "NMG-1")),
+            counts_of(by, limits),
+        ):
             compiled = query.compile(engine, compile_kwargs={"render_postcompile": True})
             values = tuple(str(compiled.params[name]) for name in compiled.positiontup or ())
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()

@@ -1,0 +1,62 @@
+"""What the commands of the desk have in common: the database, and errors told in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+import typer
+from email_validator import EmailNotValidError, validate_email
+
+from api.desk.database import DESK, Database, DeskUnavailable
+from api.desk.staff import AlreadyListed, LastAdmin, NoSuchMember
+from api.settings import ApiSettings
+from rag.errors import BadSetting
+from rag.settings import Settings, read_settings
+
+_Result = TypeVar("_Result")
+
+
+def opened(*, make: bool = False) -> tuple[ApiSettings, Database]:
+    """Open the database that the settings name, its tables up to date.
+
+    Args:
+        make: Make one where there is none; otherwise that ends the command.
+    """
+    try:
+        core, own = read_settings(Settings), read_settings(ApiSettings)
+        url = own.desk.database_url.get_secret_value()
+        if not make and not url and not (core.data_dir / DESK).exists():
+            fail(f"there is no {core.data_dir / DESK}; HELPDESK_DATA_DIR names its folder")
+        database = Database(url, core.data_dir)
+        database.migrate()
+    except BadSetting as error:
+        fail(str(error), code=2)
+    except DeskUnavailable as error:
+        fail(str(error))
+    return own, database
+
+
+def done(work: Callable[[], _Result]) -> _Result:
+    """Do something with the database."""
+    try:
+        return work()
+    except DeskUnavailable:
+        fail("the desk's database is busy or fails: run this again, what was to go may be left")
+    except (AlreadyListed, LastAdmin, NoSuchMember) as error:
+        fail(str(error))
+
+
+def checked(address: str, name: str = "--address") -> str:
+    """Return an e-mail address as it is usually written."""
+    try:
+        return validate_email(address.strip(), check_deliverability=False).normalized
+    except EmailNotValidError:
+        fail(f"{name} must be an e-mail address, such as name@example.org", code=2)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the command with a line that tells why."""
+    typer.echo(f"api.desk: {message}", file=sys.stderr)
+    raise typer.Exit(code)
