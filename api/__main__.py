@@ -27,7 +27,7 @@ from rag.wiring import check_corpus
 
 _PR_SET_PDEATHSIG = 1
 _STOP_S = 10
-"""What a sync at hand is given to end when the server ends; killed, it harms nothing."""
+"""What is at hand (replies, a sync) is given to end when the server ends; killed, it harms none."""
 
 
 def main() -> int:
@@ -73,6 +73,7 @@ def main() -> int:
             access_log=False,  # queries stand in addresses, and what a person typed is never logged
             server_header=False,
             http="h11",  # the other one reads headers of any length
+            timeout_graceful_shutdown=_STOP_S,
         )
     return 0
 

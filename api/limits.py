@@ -15,8 +15,10 @@ MAX_BODY = 2_000_000
 MAX_FORM = 64_000
 """Bytes of a form: a full question or message, each letter of it as up to twelve. Empty fields
 cost time, and are not counted by what reads forms."""
-FORMS = ("/ask", "/tickets/")
-"""How the addresses of forms begin."""
+MAX_DESK = 500_000
+"""Bytes of a form of staff: a full reply and a full note."""
+_FORMS = {"/ask": MAX_FORM, "/tickets/": MAX_FORM, "/desk": MAX_DESK}
+"""Of forms, by how their addresses begin."""
 
 
 class BodyLimit:
@@ -31,7 +33,8 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        most = MAX_FORM if scope["path"].startswith(FORMS) else MAX_BODY
+        path: str = scope["path"]
+        most = next((each for top, each in _FORMS.items() if path.startswith(top)), MAX_BODY)
         chunks: list[bytes] = []
         size = 0
         while True:

@@ -20,6 +20,8 @@ ANYONE = "*"
 
 _PORTS = {"http": 80, "https": 443}
 _API = "/v1/"
+_SHARED = (_API, "/mcp")
+"""What pages of other origins may call that are allowed to; forms of ours are our own pages'."""
 _WIDGET = ("/widget.js", "/widget/")
 _READS = ("GET", "HEAD", "OPTIONS")
 _REFUSED = (
@@ -89,17 +91,20 @@ class Origins:
             await self._guarded(scope, receive, send)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in _READS and self._foreign(Headers(scope=scope)):
+        if scope["method"] not in _READS and self._foreign(scope):
             refusal = reply(scope["path"], 403, _REFUSED)
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _foreign(self, headers: Headers) -> bool:
+    def _foreign(self, scope: Scope) -> bool:
         """Whether a page of elsewhere sent it that may not; programs send no origin."""
+        headers = Headers(scope=scope)
         origin = headers.get("origin")
         site = headers.get("sec-fetch-site")
-        if ANYONE in self._allowed or origin in self._allowed:
+        if scope["path"].startswith(_SHARED) and (
+            ANYONE in self._allowed or origin in self._allowed
+        ):
             return False
         # Set by the browser itself, which knows better than two names compared. A form of ours
         # comes with the origin `null`, as we ask for no referrer.

@@ -10,8 +10,9 @@ from typing import NoReturn
 from api.answering import Answering
 from api.desk.audit import HELPDESK
 from api.desk.desk import Desk
-from api.desk.models import Actor, Findings, NoSuchTicket
+from api.desk.models import Actor, Findings, NoSuchTicket, Ticket
 from api.triage_schemas import TriageOut
+from rag.errors import HelpdeskError
 from rag.triage.triager import Triager
 
 ITSELF = Actor(HELPDESK, "agent")
@@ -33,8 +34,17 @@ class Sorting:
         # One at a time: whoever waits for an answer shall not wait for this.
         self._turn = asyncio.Lock()
 
+    async def received(self, ticket: Ticket) -> None:
+        """Do with a new ticket what nobody waits for."""
+        await self._desk.beside(partial(self._desk.similar.note, ticket))
+        await self.sort(ticket.ticket_id)
+
     async def sort(self, ticket_id: str) -> bool:
-        """Sort a ticket; returns whether it could be done, and else it is sorted later."""
+        """Sort a ticket; it does not fail where this does, and is sorted later.
+
+        Returns:
+            Whether others could be sorted now.
+        """
         async with self._turn:
             try:
                 await self._sort(ticket_id)
@@ -42,7 +52,8 @@ class Sorting:
                 pass  # erased meanwhile
             except Exception as error:  # noqa: BLE001 - the ticket is there, and is handled
                 _LOG.warning("ticket %s is not sorted: %s", ticket_id, type(error).__name__)
-                return False
+                # No index, no model, no database; anything else has to do with this ticket.
+                return not isinstance(error, HelpdeskError)
         return True
 
     async def catching_up(self) -> NoReturn:
@@ -54,7 +65,6 @@ class Sorting:
                 _LOG.warning("tickets cannot be sorted: %s", type(error).__name__)
                 left = ()
             for ticket_id in left:
-                # Where one cannot be sorted the others mostly cannot.
                 if not await self.sort(ticket_id):
                     break
             await asyncio.sleep(_AGAIN_S)

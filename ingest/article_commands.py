@@ -21,17 +21,18 @@ from ingest.gather import DOCUMENT, Before, Task, gather
 from ingest.loaders.articles import ARTICLES, article_files
 from ingest.loaders.textfile import read_text_file
 from ingest.models import Document, Fetched, Problem, Remote
-from ingest.own_articles import WARNINGS, examine, own_file, published, withdrawn
+from ingest.own_articles import WARNINGS, examine, own_files, published, withdrawn
 from ingest.pipeline import Memory
 from ingest.register import Vocabulary, build_register
 from ingest.sources import Registry, named_sources
 from ingest.terminal import Bars, fail, failing_in_a_line, show_list
+from ingest.watch import exit_on_signals
 from ingest.wiring import article_folders, client_of, core_settings, ingest_settings, knowledge_of
 from rag.article_drafts import draft, file_name, material
 from rag.errors import HelpdeskError, SourceUnavailable
 from rag.index import Store
 from rag.language import detect_language
-from rag.models import Question
+from rag.models import Article, Question
 from rag.settings import Settings
 from rag.text import fold, printable
 from rag.usage import USAGE, Usage
@@ -46,6 +47,10 @@ _DRAFTS = "drafts"
 _LIKELY, _NEAR = 0.5, 3
 """How sure it must be that an article answers already to name it to whoever drafts one, and
 how many are named."""
+_WAIT_S = 600
+"""How long another ingest may go on before an article is brought in or taken out."""
+_STOPPED = 143
+"""Exit code of a command that was told to end, as shells have it."""
 _NOT_MISSING = ("article", "strong", "unsafe", "unclear")
 """Outcomes that no further article would change."""
 
@@ -90,8 +95,15 @@ def check_articles(
         )
     else:
         _show_check(findings, covered)
-    if findings or problems:
+    # What kept none of one's own back when it was published is told, and no more.
+    shipped, own = (_paths(each) for each in article_folders(settings))
+    failing = [e for e in findings if e.kind not in WARNINGS or e.path not in own - shipped]
+    if failing or problems:
         raise typer.Exit(1)
+
+
+def _paths(folder: Path) -> set[str]:
+    return {each.relative_to(folder).as_posix() for each in article_files(folder)}
 
 
 def _indexed(settings: Settings) -> list[Document]:
@@ -203,6 +215,7 @@ def publish_article(
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
 ) -> None:
     """Check an article of your own, and bring it into the index; no source is read again."""
+    exit_on_signals(_STOPPED)
     settings = core_settings()
     shipped, own = article_folders(settings)
     with failing_in_a_line(settings.data_dir):
@@ -215,8 +228,13 @@ def publish_article(
             change = published(own, article, read_text_file(file))
             built = _build_anew(settings, change)
     if as_json:
-        told = [{"kind": each.kind, "said": each.said} for each in findings]
-        _print_json(article=file.stem, published=not refused, findings=told, generation=built)
+        _print_json(
+            article=file.stem,
+            published=not refused,
+            there=not refused or _is_there(file.stem, shipped, own, generation.articles),
+            findings=[{"kind": each.kind, "said": each.said} for each in findings],
+            generation=built,
+        )
     else:
         _show_findings(findings)
         print("refused; nothing has changed" if refused else f"published; generation: {built}")
@@ -230,17 +248,35 @@ def withdraw_article(
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
 ) -> None:
     """Take an article of your own out of the index again; no source is read again."""
+    exit_on_signals(_STOPPED)
     settings = core_settings()
-    _, own = article_folders(settings)
-    file = own_file(own, article_id)
-    if file is None:
-        fail(f"there is no article named {article_id} in {own}")
+    shipped, own = article_folders(settings)
     with failing_in_a_line(settings.data_dir):
-        built = _build_anew(settings, withdrawn(own, file))
+        store = Store(settings.data_dir)
+        built = store.current()
+        indexed = store.open().articles if built else ()
+        there = _is_there(article_id, shipped, own, indexed)
+        if there:
+            built = _build_anew(settings, withdrawn(own, article_id))
     if as_json:
-        _print_json(article=article_id, withdrawn=True, generation=built)
-    else:
+        _print_json(article=article_id, withdrawn=there, generation=built)
+    elif there:
         print(f"withdrawn; generation: {built}")
+    else:
+        fail(f"there is no article named {article_id} in {own}")
+    if not there:
+        raise typer.Exit(1)
+
+
+def _is_there(article_id: str, shipped: Path, own: Path, indexed: Sequence[Article]) -> bool:
+    """Whether one's own articles have one of this name, or the index has it still.
+
+    Of a command that was killed either may be left.
+    """
+    if own_files(own, article_id):
+        return True
+    known = any(each.article_id == article_id for each in indexed)
+    return known and all(each.stem != article_id for each in article_files(shipped))
 
 
 def _build_anew(settings: Settings, change: AbstractContextManager[None]) -> str | None:
@@ -258,6 +294,7 @@ def _build_anew(settings: Settings, change: AbstractContextManager[None]) -> str
         embedder=embedder,
         progress=Bars(),
         change=change,
+        wait_s=_WAIT_S,
     )
     for problem in report.problems:
         typer.echo(printable(f"ingest: {problem.path}: {problem.problem}"), err=True)

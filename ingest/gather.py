@@ -147,6 +147,7 @@ def gather(
     fetch: Fetch,
     readings: Readings,
     progress: Progress,
+    leaving: int = 0,
 ) -> Gathered:
     """Fetch and read what is asked for, and put it beside what stays.
 
@@ -158,6 +159,7 @@ def gather(
         fetch: Brings remote sources here.
         readings: What was read before.
         progress: Told of every step.
+        leaving: How many articles may go on purpose.
 
     Raises:
         SourceUnavailable: The articles have gone.
@@ -168,7 +170,7 @@ def gather(
         {each.path: each.problem for each in task.unavailable if each.path in order}
     )
     if articles:
-        _read_articles(articles, found, before, accept=task.accept)
+        _read_articles(articles, found, before, leaving, accept=task.accept)
     asked = _read_sources(task, found, before, fetch, readings, progress)
     # The same index comes of the same documents, whichever source was asked last.
     ranks = {name: rank for rank, name in enumerate([ARTICLES, *order])}
@@ -183,13 +185,13 @@ def gather(
 
 
 def _read_articles(
-    articles: Sequence[Path], found: Gathered, before: Before, *, accept: bool
+    articles: Sequence[Path], found: Gathered, before: Before, leaving: int, *, accept: bool
 ) -> None:
     for loaded in load_articles(*articles):
         found.take(loaded)
         found.articles.extend(loaded.articles)
     had = sum(each.source == ARTICLES for each in before.every)
-    if not accept and _has_lost(len(found.articles), had):
+    if not accept and _has_lost(len(found.articles), had - leaving):
         # Nothing is kept in their place: they are part of the program, and it is set up wrong.
         raise SourceUnavailable(
             f"{articles[0]} holds {len(found.articles)} articles where the index has {had};"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -56,14 +56,20 @@ def examine(
     return article, check_one(replace(article, translations=()), beside, documents)
 
 
-def own_file(folder: Path, article_id: str) -> Path | None:
-    """The file of an own article, None where there is none."""
-    return next((each for each in article_files(folder) if each.stem == article_id), None)
+def own_files(folder: Path, article_id: str) -> list[Path]:
+    """The files of an own article: itself, and what it is in other languages.
+
+    Of itself there are two where it was killed on its way to another folder.
+    """
+    found = [each for each in article_files(folder) if each.stem == article_id]
+    return found + [file for each in found for file in translation_files(each)]
 
 
 @contextmanager
 def published(folder: Path, article: Article, text: str) -> Iterator[None]:
     """Have an article among one's own; where what follows fails, as if it had never been.
+
+    What it is in other languages goes where it goes.
 
     Args:
         folder: Of one's own articles.
@@ -71,34 +77,40 @@ def published(folder: Path, article: Article, text: str) -> Iterator[None]:
         text: Its whole file.
     """
     place = folder / article.intent / f"{article.article_id}.md"
-    before = own_file(folder, article.article_id)
-    had = before.read_bytes() if before else b""
-    _store(folder, place, text.encode())
-    # The new one is there first, so that whatever happens one of the two is.
-    if before and before != place:
-        before.unlink()
+    had = {each: each.read_bytes() for each in own_files(folder, article.article_id)}
+    now = {place.with_name(each.name): content for each, content in had.items()}
+    now[place] = text.encode()
     try:
+        # The new ones are there first, so that whatever happens one of the two is.
+        for each, content in now.items():
+            _store(folder, each, content)
+        for each in had.keys() - now.keys():
+            each.unlink()
         yield
     except BaseException:
-        if before:
-            _store(folder, before, had)
-        if before != place:
-            place.unlink()
+        _restore(folder, had)
+        for each in now.keys() - had.keys():
+            each.unlink(missing_ok=True)
         raise
 
 
 @contextmanager
-def withdrawn(folder: Path, file: Path) -> Iterator[None]:
+def withdrawn(folder: Path, article_id: str) -> Iterator[None]:
     """Have an own article gone with its translations; where what follows fails, there again."""
-    had = {each: each.read_bytes() for each in (file, *translation_files(file))}
-    for each in had:
-        each.unlink()
+    had = {each: each.read_bytes() for each in own_files(folder, article_id)}
     try:
+        # Itself at last: as long as it is there the others are found, too.
+        for each in reversed(had):
+            each.unlink()
         yield
     except BaseException:
-        for each, content in had.items():
-            _store(folder, each, content)
+        _restore(folder, had)
         raise
+
+
+def _restore(folder: Path, had: Mapping[Path, bytes]) -> None:
+    for each, content in had.items():
+        _store(folder, each, content)
 
 
 def _store(folder: Path, place: Path, content: bytes) -> None:

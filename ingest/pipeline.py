@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ from ingest.register import Vocabulary, build_register
 from ingest.sync import SyncLog
 from rag.articles import centres, compared
 from rag.embedder import Embedder, Vectors
+from rag.errors import IndexLocked
 from rag.head import Head
 from rag.index import Store
 from rag.index_files import INDEX_FORMAT
@@ -121,6 +122,7 @@ def run(
     embedder: Embedder,
     progress: Progress,
     change: AbstractContextManager[object] | None = None,
+    wait_s: float = 0,
 ) -> IngestReport:
     """Bring the index up to date.
 
@@ -131,8 +133,9 @@ def run(
         memory: What is remembered from run to run.
         embedder: The model of the new generation.
         progress: Told of every step.
-        change: Entered before anything is read, while nobody else writes; where the index
-            cannot be built it is told so, and can take back what it did.
+        change: Of one article; entered before anything is read, while nobody else writes. Where
+            the index cannot be built it is told so, and can take back what it did.
+        wait_s: How long another ingest may go on writing first.
 
     Raises:
         IndexLocked: Another ingest is writing.
@@ -142,26 +145,29 @@ def run(
     started = time.monotonic()
     store = memory.store
     store.directory.mkdir(parents=True, exist_ok=True)
-    with store.locked(), change or nullcontext():
-        before = previous(store, _others(task, memory))
-        found = gather(
-            task,
-            before,
-            articles=knowledge.articles,
-            order=knowledge.order,
-            fetch=fetch,
-            readings=memory.readings,
-            progress=progress,
-        )
-        digest = _digest(found, embedder, knowledge)
-        name = store.current()
-        chunks = before.generation.info.chunks if before.generation else 0
-        if before.generation is None or before.generation.digest != digest:
-            name = _name(digest, store.names())
-            contents = _contents(found, digest, knowledge, memory.vectors, embedder, progress)
-            chunks = len(contents.chunks)
-            with progress.step("Writing the index", _vectors(contents)) as count:
-                store.write(name, contents, count)
+    with _alone(store, wait_s, progress):
+        with change or nullcontext():
+            before = previous(store, _others(task, memory))
+            found = gather(
+                task,
+                before,
+                articles=knowledge.articles,
+                order=knowledge.order,
+                fetch=fetch,
+                readings=memory.readings,
+                progress=progress,
+                leaving=1 if change else 0,
+            )
+            digest = _digest(found, embedder, knowledge)
+            name = store.current()
+            chunks = before.generation.info.chunks if before.generation else 0
+            if before.generation is None or before.generation.digest != digest:
+                name = _name(digest, store.names())
+                contents = _contents(found, digest, knowledge, memory.vectors, embedder, progress)
+                chunks = len(contents.chunks)
+                with progress.step("Writing the index", _vectors(contents)) as count:
+                    store.write(name, contents, count)
+        # From here on what was changed is in the index, and stays.
         store.prune()
         memory.downloads.prune()
         was = before.generation.info.generation if before.generation else None
@@ -185,6 +191,20 @@ def run(
         skipped=tuple(found.skipped),
         problems=tuple(found.problems),
     )
+
+
+@contextmanager
+def _alone(store: Store, wait_s: float, progress: Progress) -> Iterator[None]:
+    """Be the one that writes, at once or when another has ended."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(store.locked())
+        except IndexLocked:
+            if not wait_s:
+                raise
+            with progress.step("Waiting until another ingest has ended", 0):
+                held.enter_context(store.locked(wait_s))
+        yield
 
 
 def _others(task: Task, memory: Memory) -> Collection[str] | None:

@@ -91,15 +91,15 @@ def run_as_child() -> int:
             child.wait()
 
 
-def exit_on_signals() -> None:
-    """Have the signals that end a service end this one in good order.
+def exit_on_signals(code: int = 0) -> None:
+    """Have the signals that end a service end this one in good order, with an exit code.
 
     They raise instead of setting a flag: a lock that the flag needs may be held
     by what they interrupt.
     """
 
     def stopped(_: int, __: FrameType | None) -> None:
-        raise SystemExit(0)
+        raise SystemExit(code)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopped)

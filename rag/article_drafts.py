@@ -254,4 +254,4 @@ def file_name(question: str) -> str:
     words = re.findall(r"[a-z0-9]+", plain)
     telling = [word for word in words if word not in _QUESTION_WORDS] or words
     # Of other scripts nothing is left.
-    return "-".join(telling[:_NAME_WORDS])[:80] or f"question-{pin(question)[:8]}"
+    return "-".join(telling[:_NAME_WORDS])[:80].rstrip("-") or f"question-{pin(question)[:8]}"

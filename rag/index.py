@@ -150,15 +150,18 @@ class Store:
         self.use(name)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, wait_s: float = 0) -> Iterator[None]:
         """Be the one that writes.
 
+        Args:
+            wait_s: How long another process may go on first.
+
         Raises:
-            IndexLocked: Another process is.
+            IndexLocked: Another process is, and goes on.
         """
         lock = FileLock(self.directory / "ingest.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=wait_s)
         except Timeout as error:
             raise IndexLocked("another ingest is writing; try again when it has ended") from error
         try:

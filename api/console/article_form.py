@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from api.console.drafting import MOST_STATEMENTS, copied, obstacles, personal
+from api.console.drafting import MOST_STATEMENTS
 from api.console.people import People
+from api.console.review import copied, obstacles, personal
+from api.console.typed import version_of
 from api.desk.drafts import BUSY, Content, Draft, DraftChanged, DraftStatement, SeenDraft
+from api.desk.models import Ticket
 from rag.countries import COUNTRIES, country_name
 from rag.language import LANGUAGES, detect_language
 from rag.messages import FALLBACK, language_name
@@ -67,7 +70,7 @@ class Typed:
         version = _line(fields, "version")
         intent, country = _line(fields, "intent"), _line(fields, "country")
         return cls(
-            seen=SeenDraft(draft.draft_id, int(version) if version.isdecimal() else 0),
+            seen=SeenDraft(draft.draft_id, version_of(version)),
             title=_line(fields, "title"),
             content=Content(
                 intent=intent if intent in ARTICLE_INTENTS else draft.content.intent,
@@ -90,9 +93,9 @@ class Typed:
         return next((ask for asks in self.content.asks.values() for ask in asks), self.title)
 
 
-def unready(draft: Draft) -> list[str]:
-    """What keeps a draft from being published."""
-    return [*obstacles(draft), *([] if draft.content.reviewed_by else [_UNSIGNED])]
+def unready(draft: Draft, ticket: Ticket | None) -> list[str]:
+    """What keeps a draft from being published; the ticket is the one it was made from."""
+    return [*obstacles(draft, ticket), *([] if draft.content.reviewed_by else [_UNSIGNED])]
 
 
 def _line(fields: Fields, name: str) -> str:
@@ -141,6 +144,8 @@ class DraftView:
 
     draft: Draft
     """As it is stored."""
+    ticket: Ticket | None
+    """It was made from, as long as it is kept."""
     title: str
     content: Content
     """As they stand in the form."""
@@ -156,12 +161,12 @@ class DraftView:
     @property
     def obstacles(self) -> Sequence[str]:
         """What has to be done before it can be published."""
-        return obstacles(self.draft)
+        return obstacles(self.draft, self.ticket)
 
     @property
     def personal(self) -> Sequence[str]:
         """What tells of a person."""
-        return personal(self.draft)
+        return personal(self.draft, self.ticket)
 
     @property
     def asks(self) -> Sequence[tuple[str, str]]:

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from api.auth import Visitor, same, visitor_of
+from api.auth import Visitor, cookie_name, same, visitor_of
 from api.console.ages import ago, lasted
 from api.desk.models import Role
 from api.errors import explained
@@ -38,7 +38,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 """Of every page of the console."""
-_MAX_FIELDS = 200
+_MAX_FIELDS = 1000
 _SHORT = 40
 """Characters of a field that need not be given back."""
 _RANKS: Mapping[Role, int] = {"agent": 0, "lead": 1, "admin": 2}
@@ -194,7 +194,7 @@ class ConsoleRoute(APIRoute):
             except NotSignedIn:
                 if request.method == "GET":
                     return _to_sign_in(request)
-                return _given_back(request, await _fields(request))
+                return await _after_sign_out(request)
             except OtherSession as error:
                 return _given_back(request, error.fields)
             except AnyHTTPException as error:
@@ -232,11 +232,22 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(f"{root}desk/sign-in?{query}", status_code=303, headers=HEADERS)
 
 
+async def _after_sign_out(request: Request) -> Response:
+    """Tell somebody whose session has ended, with what they typed."""
+    # Who was never here has typed nothing; reading a form takes time.
+    if cookie_name(request) not in request.cookies:
+        return _given_back(request, {})
+    try:
+        return _given_back(request, await _fields(request))
+    except AnyHTTPException as error:
+        return await failed(request, error.status_code, str(error.detail))
+
+
 def _given_back(request: Request, fields: Mapping[str, Sequence[str]]) -> Response:
     """Tell that a form was not taken, with what was typed into it."""
     typed = [each for name in fields for each in fields[name] if len(each) > _SHORT]
     return console_of(request).page(
-        "signed_out.html", None, depth=depth_of(request), status=401, typed=typed
+        "kept.html", None, depth=depth_of(request), status=401, typed=typed
     )
 
 

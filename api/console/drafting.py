@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from api.desk.drafts import Content, Draft, DraftStatement
+from api.desk.drafts import Content, DraftStatement
 from api.desk.models import Case, Ticket
 from rag.answerer import Answerer
 from rag.article_drafts import evidence_of, material
@@ -17,7 +17,7 @@ from rag.language import LANGUAGES, detect_language
 from rag.models import Citation, Evidence, Question
 from rag.personal import TOKENS, find_personal, mask
 from rag.retriever import SURE, Retriever
-from rag.text import fold, letters_digits, sentences, word_count
+from rag.text import fold, sentences, word_count
 
 MOST_STATEMENTS = 20
 MOST_ASK = 300
@@ -34,7 +34,7 @@ _TELLING = 6
 """Words of a statement that says by itself what it is about."""
 _QUESTIONS = 3
 """Questions of a long message that are kept as ways of asking."""
-_PART_OF_NAME = 3
+PART_OF_NAME = 3
 """Letters from which on a part of a name is looked for by itself."""
 _MARKERS = re.compile(r"\s*\[(\d{1,3})\]")
 _BEHIND = re.compile(r"([.!?…])((?:\s*\[\d{1,3}\])+)")
@@ -43,6 +43,12 @@ _BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 _ENDS = (".", "!", "?", "…", ";", "]", ")")
 _GREETS = (",", "!")
 _MASKED = re.compile("|".join(map(re.escape, TOKENS.values())))
+_POLITE = re.compile(
+    r"(?:(?:many )?thank(?:s| you)\b(?! to\b)|(?:i|we) hope (?:this|that|it) helps\b"
+    r"|(?:please )?(?:do not|don['’]t) hesitate to\b)[^,;:–—]*",
+    re.IGNORECASE,
+)
+"""A sentence that says nothing of the matter, and does not go on with it either."""
 _CITATIONS = TypeAdapter(tuple[Citation, ...])
 _DEFAULT_INTENT = "about"
 
@@ -121,42 +127,6 @@ def more_evidence(
     return replace(content, statements=tuple(statements), evidence=shelf.evidence)
 
 
-def obstacles(draft: Draft) -> list[str]:
-    """What has to be done before a draft can be published; nothing: it is ready for review."""
-    content = draft.content
-    found = []
-    if not draft.title:
-        found.append("It has no title.")
-    if not any(content.asks.values()):
-        found.append("No way of asking is given.")
-    if any(len(ask) > MOST_ASK for asks in content.asks.values() for ask in asks):
-        found.append(f"A way of asking is longer than {MOST_ASK} characters.")
-    if not content.statements:
-        found.append("It says nothing yet.")
-    bare = [n for n, each in enumerate(content.statements, start=1) if not each.evidence]
-    if bare:
-        which = "Statement" if len(bare) == 1 else "Statements"
-        verb = "needs" if len(bare) == 1 else "need"
-        found.append(f"{which} {', '.join(map(str, bare))} {verb} evidence.")
-    if personal(draft):
-        found.append("Personal data are in it, see below.")
-    return found
-
-
-def personal(draft: Draft) -> list[str]:
-    """What of a draft tells of a person, each as it stands there; articles are public."""
-    content = draft.content
-    texts = [
-        draft.title,
-        *(ask for asks in content.asks.values() for ask in asks),
-        *(each.text for each in content.statements),
-        content.reviewed_by,
-    ]
-    return list(
-        dict.fromkeys(text[each.start : each.end] for text in texts for each in find_personal(text))
-    )
-
-
 def asked(ticket: Ticket) -> list[str]:
     """The ways of asking that a ticket gives, without what tells of a person."""
     plain = _anonymous(ticket.question, ticket)
@@ -176,8 +146,8 @@ def asked(ticket: Ticket) -> list[str]:
 def replied(text: str, cited: Sequence[Citation]) -> list[tuple[str, tuple[Citation, ...]]]:
     """The statements of a reply, each with what it cites.
 
-    Greeting and signature are left out, and the lines that name the sources, which tell what
-    the markers mean.
+    Greeting, thanks and signature are left out, and the lines that name the sources, which tell
+    what the markers mean.
 
     Args:
         text: As it was sent.
@@ -194,7 +164,7 @@ def replied(text: str, cited: Sequence[Citation]) -> list[tuple[str, tuple[Citat
         # A marker belongs to the sentence that it stands behind.
         for piece in sentences(_BEHIND.sub(r"\2\1", _BULLET.sub("", line))):
             said = fold(_MARKERS.sub("", piece))
-            if word_count(said) < _LEAST or said.endswith("?"):
+            if word_count(said) < _LEAST or said.endswith("?") or _POLITE.fullmatch(said):
                 continue
             numbers = [int(each) for each in _MARKERS.findall(piece)]
             citations = (meant.get(number) for number in numbers)
@@ -258,7 +228,7 @@ def _draft_of(ticket: Ticket) -> Mapping[str, Any]:
 def _anonymous(text: str, ticket: Ticket) -> str:
     """A text with tokens for what tells of a person, whoever asked among them."""
     masked = mask(text, find_personal(text, ticket.language))
-    parts = [part for part in re.split(r"\W+", ticket.name or "") if len(part) >= _PART_OF_NAME]
+    parts = [part for part in re.split(r"\W+", ticket.name or "") if len(part) >= PART_OF_NAME]
     for known in (ticket.email, ticket.name, *parts):
         if known:
             masked = re.sub(rf"(?<!\w){re.escape(known)}(?!\w)", TOKENS["name"], masked)
@@ -316,9 +286,3 @@ class _Shelf:
         key = next(same, None) or f"e{len(self.evidence) + 1}"
         self.evidence[key] = evidence
         return key
-
-
-def copied(statement: DraftStatement, evidence: Mapping[str, Evidence]) -> bool:
-    """Whether a statement is its evidence, word for word."""
-    said = letters_digits(statement.text)
-    return any(said == letters_digits(evidence[key].quote or "") for key in statement.evidence)

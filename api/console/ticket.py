@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from pydantic import ValidationError
 
 from api.console.people import People
 from api.console.queue import Choice
 from api.console.reply_text import place
 from api.console.typed import Typed, as_shown
 from api.desk.models import Case, Event, Ticket
+from api.triage_schemas import TriageOut
 from rag.countries import COUNTRIES, country_name
 from rag.language import LANGUAGES
 from rag.messages import FALLBACK, language_name
@@ -29,7 +32,20 @@ _DID = {
     "solve": "solved it",
     "close": "closed it",
     "reopen": "opened it again",
+    "resend": "had it sent again",
 }
+
+
+def readable(ticket: Ticket) -> Ticket:
+    """A ticket as not sorted where another version of the helpdesk has sorted it otherwise."""
+    if ticket.triage is None:
+        return ticket
+    try:
+        # Similar tickets are not stored.
+        TriageOut.model_validate({**ticket.triage, "similar": None})
+    except ValidationError:
+        return replace(ticket, triage=None)
+    return ticket
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,14 @@ class TicketView:
         """How many messages came since the page was shown before; they are the last ones."""
         since = self.trouble.since if self.trouble else ()
         return sum(each.action in _WRITTEN for each in since)
+
+    @property
+    def foreign(self) -> str | None:
+        """The language that the draft begins in, where the person wrote in another."""
+        draft = self.ticket.triage["draft"] if self.ticket.triage else {}
+        said = draft.get("statements")
+        language = said[0]["language"] if said else None
+        return language if self.ticket.language not in (None, language) else None
 
     @property
     def second(self) -> Mapping[str, Any] | None:

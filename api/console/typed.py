@@ -58,8 +58,8 @@ class Typed:
         }
         return cls(
             # None has the version 0: it is told as another than was seen.
-            seen=Seen(ticket_id, _number(first.get("version", ""))),
-            last=_number(first.get("last", "")),
+            seen=Seen(ticket_id, version_of(first.get("version", ""))),
+            last=version_of(first.get("last", "")),
             reply=first.get("reply", ""),
             note=first.get("note", ""),
             edits=edits,
@@ -132,7 +132,8 @@ _WRONG = {
 }
 
 
-def _number(text: str) -> int:
+def version_of(text: str) -> int:
+    """Read what a hidden field counts; 0 where it was tampered with."""
     return int(text[:_DIGITS]) if text.isdecimal() else 0
 
 

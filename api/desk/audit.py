@@ -83,8 +83,9 @@ def history(connection: Connection, ticket_id: str) -> tuple[Event, ...]:
 
 
 def last_change(connection: Connection, ticket_id: str) -> Event | None:
-    """Return the last change of a ticket; None: it has not been changed."""
-    wanted = select(AUDIT).where(AUDIT.c.ticket_id == ticket_id).order_by(AUDIT.c.number.desc())
+    """Return the last change of a ticket by people; None: it has not been changed."""
+    of_it = AUDIT.c.ticket_id == ticket_id, AUDIT.c.action != "sort"
+    wanted = select(AUDIT).where(*of_it).order_by(AUDIT.c.number.desc())
     row = connection.execute(wanted.limit(1)).first()
     return _event(row) if row else None
 

@@ -51,7 +51,7 @@ class Database:
         Raises:
             BadSetting: The URL is none, or its driver is not installed.
         """
-        self._data_dir = data_dir
+        self.data_dir = data_dir
         self._own = None if url else data_dir / DESK
         self._opened: int | None = None
         self._engine = _engine(url, data_dir / DESK)
@@ -68,12 +68,12 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         try:
-            self._data_dir.mkdir(parents=True, exist_ok=True)
+            self.data_dir.mkdir(parents=True, exist_ok=True)
             if self._own:
                 # It holds addresses of people: what SQLite makes by itself anybody could read.
                 self._own.touch(mode=0o600)
             with (
-                FileLock(self._data_dir / "desk.lock", timeout=_MIGRATE_S),
+                FileLock(self.data_dir / "desk.lock", timeout=_MIGRATE_S),
                 self._altering() as connection,
             ):
                 config.attributes["connection"] = connection

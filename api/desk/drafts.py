@@ -3,16 +3,20 @@
 A draft walks from ``draft`` to ``publishing`` and from there to ``published`` or, with
 what was found wrong, to ``refused``; what was published comes out of the index by way of
 ``withdrawing``. Whoever changes one says which version they saw.
+
+What is to be published has the name of its article before anything is done, and keeps it
+until it is known that nothing of that is left: whatever is broken off can be withdrawn.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+from filelock import FileLock
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, insert, select, update
 
@@ -21,6 +25,7 @@ from api.desk.database import Database
 from api.desk.models import Actor, Event
 from api.desk.tables import DRAFTS
 from api.desk.tickets import CROCKFORD, locked
+from rag.article_drafts import file_name
 from rag.errors import HelpdeskError
 from rag.models import Evidence
 
@@ -30,6 +35,8 @@ BUSY: tuple[DraftState, ...] = ("publishing", "withdrawing")
 _MOST = 500
 """Drafts that are listed."""
 _INTERRUPTED = "the server stopped before this was done; do it again"
+_LOCK = "publishing.lock"
+"""In the data directory."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class ListedDraft:
     """Rises with each change."""
     title: str
     article_id: str | None
-    """Of what is in the index, or was; None: it never was."""
+    """Of what is in the index, or may be; None: nothing of it is."""
     generation: str | None
     """Of the index, that it came in with."""
 
@@ -108,10 +115,10 @@ class Outcome:
 
     state: DraftState
     findings: tuple[Found, ...] = ()
-    article_id: str | None = None
-    """Of the article, where it came into the index."""
     generation: str | None = None
-    """Of that index."""
+    """Of the index that the article came in with."""
+    gone: bool = False
+    """Whether nothing of the article is in the index, nor will be by itself."""
 
 
 class SeenDraft(NamedTuple):
@@ -150,6 +157,10 @@ class Drafts:
     def __init__(self, database: Database):
         """Keep them in a database."""
         self._database = database
+
+    def lock(self) -> FileLock:
+        """Return what a server holds while it publishes or withdraws, to be had by one of all."""
+        return FileLock(self._database.data_dir / _LOCK, thread_local=False)
 
     def begin(
         self, by: Actor, ticket_id: str, country: str | None, title: str, content: Content
@@ -255,7 +266,8 @@ class Drafts:
         """
         with self._database.writing() as connection:
             draft = _held(connection, by, seen)
-            changed = replace(draft, state="publishing", findings=())
+            name = draft.article_id or _article_name(draft)
+            changed = replace(draft, state="publishing", findings=(), article_id=name)
             return _store(connection, changed, by.who, "publish", draft)
 
     def withdraw(self, by: Actor, seen: SeenDraft) -> Draft:
@@ -268,44 +280,51 @@ class Drafts:
         """
         with self._database.writing() as connection:
             draft = _held(connection, by, seen)
-            state: DraftState = "withdrawing" if draft.generation else "withdrawn"
+            state: DraftState = "withdrawing" if draft.article_id else "withdrawn"
             changed = replace(draft, state=state, findings=())
             return _store(connection, changed, by.who, "withdraw", draft)
 
-    def finish(self, draft_id: str, outcome: Outcome) -> None:
-        """Note what came of publishing or withdrawing.
+    def waits(self, seen: SeenDraft) -> bool:
+        """Whether a draft is still to be published or withdrawn, as it was when that was said.
+
+        Raises:
+            DeskUnavailable: It cannot be read.
+        """
+        with self._database.reading() as connection:
+            return _on_its_way(_row(connection, seen.draft_id), seen)
+
+    def finish(self, seen: SeenDraft, outcome: Outcome) -> None:
+        """Note what came of publishing or withdrawing, unless the draft was given back since.
 
         Raises:
             DeskUnavailable: It is not stored.
         """
         with self._database.writing() as connection:
-            draft = _row(connection, draft_id, lock=True)
-            if draft is None:
+            draft = _row(connection, seen.draft_id, lock=True)
+            if draft is None or not _on_its_way(draft, seen):
                 return
-            changed = replace(draft, findings=outcome.findings)
-            # Where it was taken to be interrupted it may have been written anew since.
-            if draft.state in BUSY:
-                changed = replace(changed, state=outcome.state)
-            if outcome.generation:
-                changed = replace(
-                    changed, article_id=outcome.article_id, generation=outcome.generation
-                )
-            elif outcome.state == "withdrawn":
-                changed = replace(changed, generation=None)
+            changed = replace(draft, state=outcome.state, findings=outcome.findings)
+            if outcome.gone:
+                changed = replace(changed, article_id=None, generation=None)
+            elif outcome.generation:
+                changed = replace(changed, generation=outcome.generation)
             _store(connection, changed, HELPDESK, outcome.state, draft)
 
-    def resume(self) -> Sequence[str]:
+    def resume(self, but: Collection[str] = ()) -> Sequence[str]:
         """Give back to staff what a server that has gone was publishing or withdrawing.
 
+        Args:
+            but: Ids of drafts that are still being published or withdrawn.
+
         Returns:
-            Ids of the drafts.
+            Ids of those given back.
 
         Raises:
             DeskUnavailable: They are not changed.
         """
         with self._database.writing() as connection:
             busy = select(DRAFTS.c.draft_id).where(DRAFTS.c.state.in_(BUSY)).with_for_update()
-            found = connection.scalars(busy).all()
+            found = [each for each in connection.scalars(busy) if each not in but]
             for draft_id in found:
                 draft = _row(connection, draft_id)
                 assert draft is not None  # noqa: S101 - it is locked
@@ -321,6 +340,19 @@ def _of_ticket(connection: Connection, ticket_id: str) -> str | None:
     newest = select(DRAFTS.c.draft_id).where(of_it).order_by(DRAFTS.c.created_at.desc())
     found: str | None = connection.scalar(newest.limit(1))
     return found
+
+
+def _article_name(draft: Draft) -> str:
+    """What its file is called, and with it the article.
+
+    Titles may be alike, and one that was withdrawn may come back: the draft's own letters are in
+    it, so that no article ever takes another's place.
+    """
+    return f"{file_name(draft.title)}-{draft.draft_id[2:].lower()}"
+
+
+def _on_its_way(draft: Draft | None, seen: SeenDraft) -> bool:
+    return draft is not None and draft.version == seen.version and draft.state in BUSY
 
 
 def _one(connection: Connection, by: Actor, draft_id: str, *, lock: bool = False) -> Draft:

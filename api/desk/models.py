@@ -48,7 +48,7 @@ class Member:
     countries: frozenset[str]
     """See `Actor`."""
     signed_in: bool
-    """Whether they have been here."""
+    """Whether it is known which account of the service that signs people in is theirs."""
     left_at: datetime | None
     """From then on they do not get in."""
 

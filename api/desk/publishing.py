@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+import os
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,12 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+from filelock import Timeout
 from pydantic import BaseModel, ValidationError
 
-from api.desk.database import DeskUnavailable
 from api.desk.desk import Desk
-from api.desk.drafts import Draft, DraftState, Found, Outcome
-from rag.article_drafts import Written, article_text, file_name
+from api.desk.drafts import Draft, DraftState, Found, Outcome, SeenDraft
+from rag.article_drafts import Written, article_text
 from rag.models import ArticleStatement
 from rag.text import printable
 
@@ -27,6 +30,13 @@ _LINE = 300
 """Characters of what a command complained of that are shown."""
 _AGAIN_S = 10
 """Until the desk is told again what it could not be told."""
+_TIMES = 30
+"""How often it is tried to tell what came of a draft, before that is only given back."""
+_UNTOLD = "what came of it could not be stored"
+_TURN_S = 0.2
+"""Between two looks whether another server has done."""
+_GRACE_S = 5
+"""How long a command that is to end may take back what it did."""
 
 _Told = TypeVar("_Told", bound=BaseModel)
 
@@ -41,6 +51,8 @@ class _PublishTold(BaseModel):
 
     article: str
     published: bool
+    there: bool = True
+    """Whether a state of it is among the articles, or may be."""
     findings: list[_FindingTold]
     generation: str | None
 
@@ -50,11 +62,12 @@ class _WithdrawTold(BaseModel):
 
     article: str
     withdrawn: bool
+    """False where it was not there: then somebody has done so before."""
     generation: str | None
 
 
 class NotDone(Exception):
-    """The index was not changed; it is told in the draft."""
+    """Nobody says that it was done; why is told in the draft."""
 
 
 @dataclass(frozen=True)
@@ -75,57 +88,90 @@ class Publisher:
             NotDone: It did not do it; the message is one line.
         """
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.command, *arguments, "--json", env=dict(self.env),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            )  # fmt: skip
+            process = await asyncio.to_thread(self._started, *arguments, "--json")
         except OSError as error:
             raise NotDone(f"it cannot be run: {error.strerror or type(error).__name__}") from error
+        ending = asyncio.ensure_future(asyncio.to_thread(process.communicate))
+        late = False
         try:
             async with asyncio.timeout(self.timeout_s):
-                said, complaint = await process.communicate()
+                await asyncio.shield(ending)
         except TimeoutError:
-            raise NotDone(f"it was not done within {self.timeout_s:g} s") from None
+            late = True
         finally:
-            # Timed out, or the server stops: what it has begun is left as it was.
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            # Timed out, or the server stops.
+            if not ending.done():
+                await _ended(process, ending)
+        said, complaint = ending.result()
         try:
             return form.model_validate_json(said)
         except ValidationError as error:
+            if late:
+                raise NotDone(f"it was not done within {self.timeout_s:g} s") from None
             lines = complaint.decode(errors="replace").split("\n")
             last = next((line.strip() for line in reversed(lines) if line.strip()), "")
             told = printable(last, _LINE) or f"it ended with {process.returncode}"
             raise NotDone(told) from error
 
+    def _started(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Begin to run it.
+
+        Not by the event loop: uvloop forks, and a fork waits for ever for a thread of numpy's
+        that multiplies meanwhile, and with it the whole server. This calls vfork.
+        """
+        return subprocess.Popen(  # noqa: S603 - the command is the operator's
+            [*self.command, *arguments],
+            env=dict(self.env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+
+async def _ended(
+    process: subprocess.Popen[bytes], ending: asyncio.Future[tuple[bytes, bytes]]
+) -> None:
+    """Have a command take back what it has begun, and end; where it does not, kill it."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait([ending], timeout=_GRACE_S)
+    finally:
+        if not ending.done():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await ending
+
 
 class Publishing:
-    """Publishes and withdraws beside the requests, one after the other."""
+    """Publishes and withdraws beside the requests, one after the other.
+
+    While it does it holds a lock that servers over the same data share, so that one that
+    starts takes nothing for broken off that another is at.
+    """
 
     def __init__(self, desk: Desk, publisher: Publisher):
         """Tell the desk what came of it."""
         self._desk = desk
         self._publisher = publisher
         self._turn = asyncio.Lock()
+        self._lock = desk.drafts.lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._mine: set[str] = set()
+        """Ids of the drafts that are done here, or wait for it."""
 
     async def resume(self) -> None:
-        """Give back to staff what a server that has gone had begun."""
-        if found := await self._desk.beside(self._desk.drafts.resume):
-            _LOG.warning("not done, as the server stopped: %s", " ".join(found))
+        """Give back to staff what a server that has gone had begun.
 
-    def publish(self, draft: Draft, taken: Collection[str]) -> None:
-        """Begin to publish a draft whose state says so.
-
-        Args:
-            draft: As it is stored.
-            taken: Names of the articles that there are.
+        Where another server is at work, or the desk cannot be reached, as soon as that is over.
         """
-        name = draft.article_id or article_name(draft, taken)
-        self._begin(draft, partial(self._published, draft, name), "refused")
+        if not await self._resumed():
+            self._start(self._resuming())
+
+    def publish(self, draft: Draft) -> None:
+        """Begin to publish a draft whose state says so."""
+        self._begin(draft, partial(self._published, draft), "refused")
 
     def withdraw(self, draft: Draft) -> None:
         """Begin to take out of the index what became of a draft whose state says so."""
@@ -137,52 +183,112 @@ class Publishing:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     def _begin(
         self, draft: Draft, work: Callable[[], Awaitable[Outcome]], otherwise: DraftState
     ) -> None:
-        task = asyncio.create_task(self._done(draft.draft_id, work, otherwise))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._mine.add(draft.draft_id)
+        task = self._start(self._done(draft, work, otherwise))
+        task.add_done_callback(lambda _: self._mine.discard(draft.draft_id))
+
+    async def _resuming(self) -> None:
+        while True:
+            await asyncio.sleep(_AGAIN_S)
+            if await self._resumed():
+                return
+
+    async def _resumed(self) -> bool:
+        async with self._turn:
+            try:
+                self._lock.acquire(timeout=0)
+                mine = frozenset(self._mine)
+                found = await self._desk.beside(partial(self._desk.drafts.resume, mine))
+            except Timeout:
+                return False
+            except Exception as error:  # noqa: BLE001 - it is tried again
+                _LOG.warning("what was broken off is not given back: %s", type(error).__name__)
+                return False
+            finally:
+                self._lock.release()
+        if found:
+            _LOG.warning("not done, as the server stopped: %s", " ".join(found))
+        return True
 
     async def _done(
-        self, draft_id: str, work: Callable[[], Awaitable[Outcome]], otherwise: DraftState
+        self, draft: Draft, work: Callable[[], Awaitable[Outcome]], otherwise: DraftState
     ) -> None:
+        seen = SeenDraft(draft.draft_id, draft.version)
+        async with self._turn:
+            try:
+                outcome = await self._outcome(seen, work, otherwise)
+                await self._tell(seen, outcome, otherwise)
+            finally:
+                self._lock.release()
+
+    async def _outcome(
+        self, seen: SeenDraft, work: Callable[[], Awaitable[Outcome]], otherwise: DraftState
+    ) -> Outcome:
         try:
-            async with self._turn:
-                outcome = await work()
+            await self._alone()
+            if not await self._desk.beside(partial(self._desk.drafts.waits, seen)):
+                raise NotDone("it was given back")
+            return await work()
         except NotDone as error:
-            outcome = Outcome(otherwise, (Found("failed", str(error)),))
+            return Outcome(otherwise, (Found("failed", str(error)),))
         except Exception as error:  # noqa: BLE001 - nobody waits for it; the draft tells
-            _LOG.error("draft %s: %s", draft_id, type(error).__name__)
-            outcome = Outcome(otherwise, (Found("failed", "something went wrong here"),))
+            _LOG.error("draft %s: %s", seen.draft_id, type(error).__name__)
+            return Outcome(otherwise, (Found("failed", "something went wrong here"),))
+
+    async def _alone(self) -> None:
+        """Wait until no other server publishes; released by whoever calls this."""
         while True:
             try:
-                await self._desk.beside(partial(self._desk.drafts.finish, draft_id, outcome))
-            except DeskUnavailable:
-                await asyncio.sleep(_AGAIN_S)
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                await asyncio.sleep(_TURN_S)
             else:
                 return
 
-    async def _published(self, draft: Draft, name: str) -> Outcome:
+    async def _tell(self, seen: SeenDraft, outcome: Outcome, otherwise: DraftState) -> None:
+        """Have the desk note what came of it, however long that takes.
+
+        What cannot be noted may be why: after some time the draft is only given back.
+        """
+        tries = 0
+        while True:
+            try:
+                await self._desk.beside(partial(self._desk.drafts.finish, seen, outcome))
+            except Exception as error:  # noqa: BLE001 - a draft must not stay as it is for good
+                _LOG.error("draft %s is not told: %s", seen.draft_id, type(error).__name__)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return
+            tries += 1
+            if tries == _TIMES:
+                outcome = Outcome(otherwise, (Found("failed", _UNTOLD),))
+
+    async def _published(self, draft: Draft) -> Outcome:
         with TemporaryDirectory(prefix="article-") as folder:
-            file = Path(folder) / f"{name}.md"
+            file = Path(folder) / f"{draft.article_id}.md"
             await asyncio.to_thread(file.write_text, article_text(written(draft)), "utf-8")
             told = await self._publisher.told(_PublishTold, "publish", str(file))
-        found = tuple(Found(each.kind, printable(each.said, _LINE)) for each in told.findings)
+        found = tuple(
+            Found(printable(each.kind, _LINE), printable(each.said, _LINE))
+            for each in told.findings
+        )
         if not told.published:
-            return Outcome("refused", found)
-        return Outcome("published", found, name, told.generation)
+            return Outcome("refused", found, gone=not told.there)
+        return Outcome("published", found, told.generation)
 
     async def _withdrawn(self, draft: Draft) -> Outcome:
+        # Where it is not there any more, that is as well.
         await self._publisher.told(_WithdrawTold, "withdraw", str(draft.article_id))
-        return Outcome("withdrawn")
-
-
-def article_name(draft: Draft, taken: Collection[str]) -> str:
-    """What its file is called, and from then on the article."""
-    name = file_name(draft.title)
-    # Of two that begin alike the later one is told by its draft.
-    return f"{name}-{draft.draft_id[2:].lower()}" if name in taken else name
+        return Outcome("withdrawn", gone=True)
 
 
 def written(draft: Draft) -> Written:

@@ -32,7 +32,7 @@ class Queue:
             limits: Which ones.
             count: How many at most.
             before: Id of a ticket: those that are older; None: from the newest on. None are
-                older than one that nobody knows.
+                older than one that nobody knows, or that is none of theirs.
 
         Raises:
             DeskUnavailable: They cannot be read.
@@ -40,7 +40,7 @@ class Queue:
         with self._database.reading() as connection:
             after = None
             if before is not None:
-                key = select(TICKETS.c.created_at, TICKETS.c.ticket_id)
+                key = select(TICKETS.c.created_at, TICKETS.c.ticket_id).where(*_theirs(by))
                 after = connection.execute(key.where(TICKETS.c.ticket_id == before)).first()
                 if after is None:
                     return ()
@@ -107,9 +107,12 @@ def _conditions(by: Actor, limits: Limits) -> list[ColumnElement[bool]]:
         found.append(TICKETS.c.assignee.is_(None))
     if limits.nowhere:
         found.append(TICKETS.c.country.is_(None))
-    if by.countries:
-        found.append(TICKETS.c.country.in_(sorted(by.countries)))
-    return [*found, *matching(limits.text)]
+    return [*found, *_theirs(by), *matching(limits.text)]
+
+
+def _theirs(by: Actor) -> list[ColumnElement[bool]]:
+    """What a ticket has to be for somebody to see it."""
+    return [TICKETS.c.country.in_(sorted(by.countries))] if by.countries else []
 
 
 def _listed(row: Row[Any]) -> Listed:

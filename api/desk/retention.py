@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, false, func, select
+from sqlalchemy import ColumnElement, Connection, delete, false, func, select, update
 
 from api.desk.audit import HELPDESK, record
 from api.desk.database import Database
-from api.desk.tables import ANSWERS, FEEDBACK, TICKETS
+from api.desk.tables import ANSWERS, DRAFTS, FEEDBACK, TICKETS
 
 
 @dataclass(frozen=True)
@@ -138,5 +138,9 @@ def deleted(
     connection.execute(delete(ANSWERS).where(answers))
     ids = list(connection.scalars(delete(TICKETS).where(tickets).returning(TICKETS.c.ticket_id)))
     if ids:
+        # Of what was written from them only what is, or may be, public stays; no ticket is told.
+        of_them = DRAFTS.c.ticket_id.in_(ids)
+        connection.execute(delete(DRAFTS).where(of_them, DRAFTS.c.article_id.is_(None)))
+        connection.execute(update(DRAFTS).where(of_them).values(ticket_id=None))
         record(connection, who, action, ids, ())
     return gone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -20,6 +21,7 @@ _MOST = 2000
 """People of staff that are listed."""
 _ADMINS = (STAFF.c.role == "admin") & STAFF.c.left_at.is_(None)
 """Who can change the list."""
+_NOBODY = "nobody of staff has this id or address"
 
 
 class AlreadyListed(HelpdeskError):
@@ -63,7 +65,7 @@ class StaffList:
             "name": name,
             "email": email.lower(),
             "role": role,
-            "countries": sorted(countries),
+            "countries": sorted(set(countries)),
         }
         with self._database.writing() as connection:
             try:
@@ -84,6 +86,7 @@ class StaffList:
         countries: Collection[str],
         *,
         left: bool,
+        anew: bool = False,
     ) -> Member:
         """Say anew what somebody is called and may; who has left is signed out.
 
@@ -94,6 +97,8 @@ class StaffList:
             role: What they may do, from their next call on.
             countries: Whose tickets they see; none: all.
             left: They do not get in any more; False: again.
+            anew: Forget which account of the service that signs people in is theirs: the
+                next one with their address is.
 
         Raises:
             NoSuchMember: Nobody has this id.
@@ -105,11 +110,12 @@ class StaffList:
             connection.execute(select(STAFF.c.staff_id).where(_ADMINS).with_for_update()).all()
             before = _known(connection, staff_id)
             left_at = (before.left_at or datetime.now(UTC)) if left else None
-            values = {
-                "name": name, "role": role, "countries": sorted(countries), "left_at": left_at,
+            values: dict[str, Any] = {
+                "name": name, "role": role, "countries": sorted(set(countries)), "left_at": left_at,
             }  # fmt: skip
             of_them = STAFF.c.staff_id == staff_id
-            connection.execute(update(STAFF).where(of_them).values(values))
+            account = {"issuer": None, "subject": None} if anew and before.signed_in else {}
+            connection.execute(update(STAFF).where(of_them).values({**values, **account}))
             admins = select(func.count()).select_from(STAFF).where(_ADMINS)
             if before.role == "admin" and not before.left_at and not connection.scalar(admins):
                 raise LastAdmin("nobody would be left who could change the list")
@@ -118,6 +124,7 @@ class StaffList:
                     connection.execute(delete(table).where(table.c.staff_id == staff_id))
             after = _known(connection, staff_id)
             changed = [each for each in values if getattr(after, each) != getattr(before, each)]
+            changed += account
             if changed:
                 record(connection, by.who, "change", [staff_id], changed)
             return after
@@ -131,14 +138,6 @@ class StaffList:
         with self._database.reading() as connection:
             rows = connection.execute(select(STAFF).order_by(STAFF.c.name).limit(_MOST))
             return tuple(member_of(row) for row in rows)
-
-    def names(self) -> Mapping[str, str]:
-        """Return the names of staff by id, of those who have left, too.
-
-        Raises:
-            DeskUnavailable: They cannot be read.
-        """
-        return {each.staff_id: each.name for each in self.everyone()}
 
     def last_sign_ins(self) -> Mapping[str, datetime]:
         """Return when each of staff signed in last, by id; who never did is missing.
@@ -162,6 +161,9 @@ class StaffList:
             NoSuchMember: Nobody.
             DeskUnavailable: The list cannot be read.
         """
+        # PostgreSQL takes no such text, not even to look for it.
+        if "\0" in named:
+            raise NoSuchMember(_NOBODY)
         theirs = or_(STAFF.c.staff_id == named, STAFF.c.email == named.lower())
         with self._database.reading() as connection:
             return _found(connection, theirs)
@@ -171,7 +173,7 @@ class StaffList:
 
         The first time they are known by their address, from then on by what the service
         calls them: an address may change hands. Where another service is asked than before,
-        they are known by their address once more.
+        or an admin has said so, they are known by their address once more.
 
         Args:
             issuer: The service.
@@ -222,5 +224,5 @@ def _known(connection: Connection, staff_id: str) -> Member:
 def _found(connection: Connection, condition: ColumnElement[bool]) -> Member:
     found = _one(connection, condition)
     if found is None:
-        raise NoSuchMember("nobody of staff has this id or address")
+        raise NoSuchMember(_NOBODY)
     return found

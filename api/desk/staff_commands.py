@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -23,6 +23,8 @@ _BY = Actor(OPERATOR, "admin")
 _LOCAL = "admin@localhost"
 """Stands for the address of an admin who gives none; no mail reaches it."""
 
+_MAY = "What they may do: agent, lead or admin."
+
 Named = Annotated[str, typer.Argument(help="Id (S-…) or e-mail address.", show_default=False)]
 ToldName = Annotated[str, typer.Option(help="As colleagues read it.")]
 Countries = Annotated[
@@ -35,13 +37,14 @@ Countries = Annotated[
 def add(
     name: ToldName,
     email: Annotated[str, typer.Option(help="By which they are known when they sign in.")],
-    role: Annotated[Role, typer.Option(help="What they may do.")],
+    role: Annotated[str, typer.Option(help=_MAY)],
     country: Countries = None,
 ) -> None:
     """Put somebody on the list."""
     known, countries, address = _name(name), _countries(country or ()), checked(email, "--email")
+    may = _role(role)
     _, database = opened(make=True)
-    add_one = partial(StaffList(database).add, _BY, known, address, role, countries)
+    add_one = partial(StaffList(database).add, _BY, known, address, may, countries)
     _show(done(add_one))
 
 
@@ -58,24 +61,30 @@ def show_all() -> None:
 def change(
     who: Named,
     name: Annotated[str | None, typer.Option(help="As colleagues read it.")] = None,
-    role: Annotated[Role | None, typer.Option(help="What they may do.")] = None,
+    role: Annotated[str | None, typer.Option(help=_MAY)] = None,
     country: Countries = None,
     everywhere: Annotated[
         bool, typer.Option("--everywhere", help="They see the tickets of all countries.")
     ] = False,
     back: Annotated[bool, typer.Option("--back", help="They have left, and are back.")] = False,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="They have a new account: know them by their address."),
+    ] = False,
 ) -> None:
     """Change what somebody is called or may; what is not named stays."""
     countries, known = _countries(country or ()), _name(name) if name is not None else None
+    may = _role(role) if role is not None else None
     _, database = opened(make=True)
     member = done(partial(StaffList(database).member, who))
     _set(
         database,
         member,
         name=known,
-        role=role,
+        role=may,
         countries=() if everywhere else countries or None,
         left=member.left_at is not None and not back,
+        anew=anew,
     )
 
 
@@ -118,6 +127,7 @@ def _set(
     member: Member,
     *,
     left: bool,
+    anew: bool = False,
     name: str | None = None,
     role: Role | None = None,
     countries: Sequence[str] | None = None,
@@ -130,6 +140,7 @@ def _set(
         role or member.role,
         member.countries if countries is None else countries,
         left=left,
+        anew=anew,
     )
     _show(done(changed))
 
@@ -153,6 +164,12 @@ def _name(name: str) -> str:
     if not name.strip() or not name.isprintable():
         fail("--name must be one line", code=2)
     return name.strip()
+
+
+def _role(role: str) -> Role:
+    if role not in get_args(Role):
+        fail("--role must be agent, lead or admin", code=2)
+    return cast("Role", role)
 
 
 def _countries(codes: Sequence[str]) -> tuple[str, ...]:

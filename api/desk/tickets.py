@@ -25,7 +25,7 @@ from api.desk.models import (
     TicketClosed,
     TooManyMessages,
 )
-from api.desk.tables import ANSWERS, MESSAGES, TICKETS
+from api.desk.tables import ANSWERS, DRAFTS, MESSAGES, TICKETS
 from api.desk.words import add_words, first_words, note_words
 from rag.models import Turn
 
@@ -256,6 +256,10 @@ def store(
     values |= {"version": version or before.version + 1, "updated_at": datetime.now(UTC)}
     of_it = TICKETS.c.ticket_id == before.ticket_id
     connection.execute(update(TICKETS).where(of_it).values(values))
+    if "country" in fields:
+        # Who may not see the ticket any more is not to see what was made of it.
+        of_drafts = DRAFTS.c.ticket_id == before.ticket_id
+        connection.execute(update(DRAFTS).where(of_drafts).values(country=changed.country))
     if "title" in fields:
         note_words(connection, before.ticket_id)
     record(connection, who, action, [before.ticket_id], fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from markupsafe import Markup, escape
 
@@ -12,6 +13,8 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'`“”„«»]+", re.IGNORECASE)
 _AFTER = ".,;:!?…*_"
 """Belongs to the sentence, where an address ends with it."""
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
+_LONGEST = 2000
+"""Characters of an address that becomes a link; browsers and servers take hardly more."""
 
 
 def linkified(text: str) -> Markup:
@@ -19,6 +22,8 @@ def linkified(text: str) -> Markup:
     pieces: list[Markup] = []
     after = 0
     for found in _ADDRESS.finditer(text):
+        if found.end() - found.start() > _LONGEST:
+            continue
         address = _bare(found.group())
         if web_address(address) is None:
             continue
@@ -29,14 +34,17 @@ def linkified(text: str) -> Markup:
 
 def _bare(address: str) -> str:
     """An address without the marks of the sentence around it."""
-    while address:
-        last = address[-1]
+    left = Counter(each for each in address if each in "()[]{}")
+    end = len(address)
+    while end:
+        last = address[end - 1]
         opened = _BRACKETS.get(last)
-        closes = opened is not None and address.count(opened) < address.count(last)
+        closes = opened is not None and left[opened] < left[last]
         if last not in _AFTER and not closes:
             break
-        address = address[:-1]
-    return address
+        left[last] -= 1
+        end -= 1
+    return address[:end]
 
 
 def _link(address: str) -> Markup:

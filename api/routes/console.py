@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -18,7 +18,7 @@ from api.console.console import HEADERS, ConsoleRoute, SignedIn, console_of, dep
 from api.console.people import People
 from api.console.queue import PAGE, TABS, QueueView, Wanted
 from api.console.reply_text import reply_text
-from api.console.ticket import TicketView, Trouble
+from api.console.ticket import TicketView, Trouble, readable
 from api.console.typed import Part, Typed, Wrong
 from api.desk.desk import Desk
 from api.desk.models import Actor, Case, Conflict, NoSuchTicket, Seen, Ticket, TicketClosed
@@ -46,6 +46,16 @@ _DONE: dict[Did, str] = {
     "sort": "The ticket was sorted anew.",
 }
 _Work = Callable[[Desk, Actor, Typed], Case]
+
+
+class _NotSolved(Exception):
+    """A reply was sent, and its ticket could not be solved then."""
+
+    def __init__(self, case: Case, error: HelpdeskError):
+        """Keep the ticket with its reply, and what went wrong."""
+        super().__init__("the ticket is not solved")
+        self.case = case
+        self.error = error
 
 
 @router.get("")
@@ -102,10 +112,10 @@ async def reply_and_solve(ticket_id: str, request: Request, visitor: SignedIn) -
 
     def work(desk: Desk, by: Actor, typed: Typed) -> Case:
         case = desk.handling.reply(by, typed.seen, typed.written("reply"))
-        # Who comes in between has something to say: the reply is sent, the ticket stays open.
-        with suppress(Conflict):
+        try:
             return desk.handling.solve(by, Seen(ticket_id, case.ticket.version))
-        return case
+        except HelpdeskError as error:
+            raise _NotSolved(case, error) from error
 
     return await _done(request, visitor, ticket_id, "replied_and_solved", work, uses="reply")
 
@@ -187,7 +197,7 @@ async def sort(ticket_id: str, request: Request, visitor: SignedIn) -> Response:
         case = await desk.beside(read)
     except HelpdeskError as error:
         return _kept(request, visitor, error, typed.texts())
-    if case.ticket.triage is None:
+    if readable(case.ticket).triage is None:
         trouble = Trouble("The ticket could not be sorted now; it is tried again within the hour.")
         return await _shown(request, visitor, ticket_id, typed=typed, trouble=trouble, status=503)
     return await _after(request, visitor, case, typed.without((), case.ticket.version), "sort")
@@ -218,6 +228,13 @@ async def _done(
         case = await desk.beside(partial(work, desk, visitor.actor, typed))
     except Wrong as wrong:
         return await again(trouble=Trouble(str(wrong), wrong.field), status=422)
+    except _NotSolved as half:
+        left = typed.without(("reply",), half.case.ticket.version)
+        status, why = explained(half.error, request.url.path)
+        if isinstance(half.error, Conflict):
+            why = "somebody else changed it just then"
+        trouble = Trouble(f"{_DONE['reply']} The ticket is not solved, though: {why}.")
+        return await _shown(request, visitor, ticket_id, typed=left, trouble=trouble, status=status)
     except TicketClosed:
         closed = "The ticket is closed: nothing was sent. Open it again first; your text is here."
         return await again(trouble=Trouble(closed), status=409)
@@ -226,8 +243,6 @@ async def _done(
     except HelpdeskError as error:
         return _kept(request, visitor, error, typed.texts())
     left = typed.without((uses,) if uses else (), case.ticket.version)
-    if did == "replied_and_solved" and case.ticket.state != "solved":
-        did = "reply"
     return await _after(request, visitor, case, left, did)
 
 
@@ -261,7 +276,9 @@ async def _shown(
         case = await desk.beside(partial(desk.tickets.read, by, ticket_id))
         people = People(await desk.beside(desk.staff.everyone))
     except HelpdeskError as error:
-        return _kept(request, visitor, error, typed.texts() if typed else ())
+        before = trouble.said if trouble else ""
+        return _kept(request, visitor, error, typed.texts() if typed else (), before)
+    case = replace(case, ticket=readable(case.ticket))
     if typed and conflict:
         who = people.name(conflict.who)
         trouble = Trouble(
@@ -278,7 +295,8 @@ async def _shown(
         similar=await _similar(desk, by, case.ticket),
         titles=await _titles(request, case.ticket),
     )
-    return console_of(request).page(
+    page = partial(
+        console_of(request).page,
         "ticket.html",
         visitor,
         depth=depth_of(request),
@@ -287,11 +305,13 @@ async def _shown(
         done=next((said for name, said in _DONE.items() if name == done), ""),
         intents=INTENTS,
     )
+    # A ticket may be very long.
+    return await to_thread.run_sync(page)
 
 
 def _draft(request: Request, ticket: Ticket) -> str:
     site: Page = request.app.state.services.page
-    return reply_text(ticket.triage, site.texts(ticket.language, ""), site.contact)
+    return reply_text(readable(ticket).triage, site.texts(ticket.language, ""), site.contact)
 
 
 async def _similar(desk: Desk, by: Actor, ticket: Ticket) -> Sequence[Ticket]:
@@ -324,9 +344,21 @@ async def _titles(request: Request, ticket: Ticket) -> dict[str, str]:
 
 
 def _kept(
-    request: Request, visitor: Visitor, error: HelpdeskError, typed: Sequence[str]
+    request: Request,
+    visitor: Visitor,
+    error: HelpdeskError,
+    typed: Sequence[str],
+    before: str = "",
 ) -> Response:
-    """Tell why there is no ticket to show, and give back what was typed."""
+    """Tell why there is no ticket to show, and give back what was typed.
+
+    Args:
+        request: For a ticket.
+        visitor: Asked for it.
+        error: Why there is none.
+        typed: What is not stored.
+        before: What was to be told on the page of the ticket.
+    """
     status, detail = explained(error, request.url.path)
     if isinstance(error, NoSuchTicket):
         detail = "there is no such ticket, or it is another country's"
@@ -337,4 +369,5 @@ def _kept(
         status=status,
         detail=detail,
         typed=typed,
+        before=before,
     )

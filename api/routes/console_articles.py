@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -32,8 +34,11 @@ from api.console.console import (
 )
 from api.console.drafting import begun, more_evidence
 from api.console.people import People
+from api.console.ticket import readable
+from api.console.typed import version_of
 from api.desk.desk import Desk
 from api.desk.drafts import Draft, DraftChanged, SeenDraft
+from api.desk.models import NoSuchTicket, Ticket
 from api.desk.publishing import Publishing
 from api.errors import explained
 from rag.errors import HelpdeskError
@@ -43,6 +48,7 @@ router = APIRouter(prefix="/desk", route_class=ConsoleRoute, include_in_schema=F
 _DONE: Mapping[str, str] = {
     "saved": "It is saved.",
     "found": "It is saved, and other sentences are offered for the statement.",
+    "not_yours": "It is saved; somebody with the role lead can publish it.",
     "unready": "It is saved, and is not published yet: see what is still to be done.",
 }
 _SHORT = 40
@@ -76,6 +82,7 @@ async def begin(ticket_id: str, request: Request, visitor: SignedIn) -> Response
     await sent_form(request, visitor)
     desk, by = _desk(request), visitor.actor
     case = await desk.beside(partial(desk.tickets.read, by, ticket_id))
+    case = replace(case, ticket=readable(case.ticket))
     draft_id = await desk.beside(partial(desk.drafts.of_ticket, by, ticket_id))
     if draft_id is None:
         answerer = await _answering(request).answerer()
@@ -120,8 +127,6 @@ async def _written(request: Request, visitor: Visitor, draft_id: str, fields: Fi
     desk, by = _desk(request), visitor.actor
     stored = await desk.beside(partial(desk.drafts.read, by, draft_id))
     typed = await to_thread.run_sync(partial(Typed.of, stored, fields))
-    if typed.do == "publish" and not may(visitor)("lead"):
-        raise HTTPException(403, "this is for the role lead")
     content = typed.content
     if typed.do == "find":
         answerer = await _answering(request).answerer()
@@ -130,6 +135,8 @@ async def _written(request: Request, visitor: Visitor, draft_id: str, fields: Fi
         )
     try:
         saved = await desk.beside(partial(desk.drafts.save, by, typed.seen, typed.title, content))
+        if typed.do == "publish" and not may(visitor)("lead"):
+            return _to(f"{draft_id}?done=not_yours")
         if typed.do == "publish":
             return await _published(request, visitor, saved)
     except DraftChanged as changed:
@@ -145,10 +152,9 @@ async def withdraw(draft_id: str, request: Request, visitor: SignedIn) -> Respon
     fields = await sent_form(request, visitor)
     desk, by = _desk(request), visitor.actor
     stored = await desk.beside(partial(desk.drafts.read, by, draft_id))
-    if stored.generation and not may(visitor)("lead"):
+    if stored.article_id and not may(visitor)("lead"):
         raise HTTPException(403, "this is for the role lead")
-    version = fields.get("version", [""])[0]
-    seen = SeenDraft(draft_id, int(version) if version.isdecimal() else 0)
+    seen = SeenDraft(draft_id, version_of(fields.get("version", [""])[0]))
     try:
         withdrawn = await desk.beside(partial(desk.drafts.withdraw, by, seen))
     except DraftChanged as changed:
@@ -159,14 +165,12 @@ async def withdraw(draft_id: str, request: Request, visitor: SignedIn) -> Respon
 
 
 async def _published(request: Request, visitor: Visitor, saved: Draft) -> Response:
-    desk = _desk(request)
-    if await to_thread.run_sync(partial(unready, saved)):
+    desk, ticket = _desk(request), await _ticket_of(request, visitor, saved)
+    if await to_thread.run_sync(partial(unready, saved, ticket)):
         return _to(f"{saved.draft_id}?done=unready")
-    answerer = await _answering(request).answerer()
-    taken = {each.article_id for each in answerer.generation.articles}
     seen = SeenDraft(saved.draft_id, saved.version)
     on_its_way = await desk.beside(partial(desk.drafts.publish, visitor.actor, seen))
-    _publishing(request).publish(on_its_way, taken)
+    _publishing(request).publish(on_its_way)
     return _to(saved.draft_id)
 
 
@@ -184,7 +188,8 @@ async def _shown(
     title = typed.title if typed else stored.title
     content = typed.content if typed else stored.content
     people = People(await desk.beside(desk.staff.everyone))
-    view = DraftView(stored, title, content, people, changed)
+    ticket = await _ticket_of(request, visitor, stored)
+    view = DraftView(stored, ticket, title, content, people, changed)
     signed = bool(stored.content.reviewed_by)
     console = console_of(request)
 
@@ -203,6 +208,17 @@ async def _shown(
 
     # Personal data are looked for.
     return await to_thread.run_sync(page)
+
+
+async def _ticket_of(request: Request, visitor: Visitor, draft: Draft) -> Ticket | None:
+    """What a draft was made from; None where that is no ticket, or it is not kept any more."""
+    if draft.ticket_id is None:
+        return None
+    desk = _desk(request)
+    with suppress(NoSuchTicket):
+        read = partial(desk.tickets.read, visitor.actor, draft.ticket_id)
+        return (await desk.beside(read)).ticket
+    return None
 
 
 def _to(where: str) -> Response:

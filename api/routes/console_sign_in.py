@@ -104,7 +104,7 @@ async def _returned(request: Request) -> Response:
         partial(desk.staff.identified, person.issuer, person.subject, person.email)
     )
     if member is None:
-        _LOG.warning("sign-in: of somebody who is not on the list")
+        _LOG.warning("sign-in: of somebody who is not on the list, or by another account")
         return _page(request, to, status=403, stranger=True, address=person.email)
     return await _signed_in(request, member.staff_id, to)
 

@@ -60,6 +60,7 @@ class _Form:
     role: str = "agent"
     countries: frozenset[str] = frozenset()
     left: bool = False
+    anew: bool = False
     wrong: Mapping[str, str] = field(default_factory=dict)
     """What is wrong, by field; empty: of all."""
 
@@ -114,6 +115,7 @@ async def change(request: Request, visitor: Admin, staff_id: str) -> Response:
                 sent.role,
                 sent.country,
                 left="left" in fields,
+                anew="anew" in fields,
             )
         )
     except (ValidationError, LastAdmin) as error:
@@ -138,6 +140,7 @@ def _form(fields: Mapping[str, Sequence[str]], error: Exception) -> _Form:
         role=typed("role"),
         countries=frozenset(fields.get("country", ())),
         left="left" in fields,
+        anew="anew" in fields,
         wrong=_wrong(error),
     )
 

@@ -12,7 +12,7 @@ from starlette.background import BackgroundTask
 
 from api.auth import Calling, staff_only, visitor_of
 from api.desk.desk import Desk
-from api.desk.models import Case, Followed, NoSuchTicket, Seen, Ticket
+from api.desk.models import Case, Followed, NoSuchTicket, Seen
 from api.rate_limit import RateLimit, refusal
 from api.requests import TicketIn
 from api.schemas import ProblemOut
@@ -64,6 +64,7 @@ async def open_ticket(asked: TicketIn, request: Request) -> Response:
     if wait_s := limit.ticket(request.scope):
         return refusal(request.url.path, wait_s)
     desk: Desk = request.app.state.services.desk
+    sorting: Sorting = request.app.state.sorting
     ticket, token = await desk.beside(partial(desk.tickets.open, asked.to_ticket()))
     address = request.app.state.public_url or str(request.base_url).rstrip("/")
     link = f"{address}/tickets/{ticket.ticket_id}?token={quote(token)}"
@@ -74,7 +75,7 @@ async def open_ticket(asked: TicketIn, request: Request) -> Response:
         media_type="application/json",
         headers=_PRIVATE,
         # Once the link is given: nobody waits for the model.
-        background=BackgroundTask(_received, request, ticket),
+        background=BackgroundTask(sorting.received, ticket),
     )
 
 
@@ -207,14 +208,6 @@ async def reopen(
     desk: Desk = request.app.state.services.desk
     seen = Seen(ticket_id, asked.version)
     return await _done(desk, response, partial(desk.handling.reopen, by, seen))
-
-
-async def _received(request: Request, ticket: Ticket) -> None:
-    """Do with a new ticket what nobody waits for."""
-    desk: Desk = request.app.state.services.desk
-    sorting: Sorting = request.app.state.sorting
-    await desk.beside(partial(desk.similar.note, ticket))
-    await sorting.sort(ticket.ticket_id)
 
 
 async def _done(desk: Desk, response: Response, work: Callable[[], Case]) -> CaseOut:

@@ -19,7 +19,7 @@ from test_drafts import CONTENT
 
 from api.desk.desk import open_desk
 from api.desk.drafts import Draft, SeenDraft
-from api.desk.models import Actor, Seen, Ticket
+from api.desk.models import Actor, Findings, Seen, Ticket
 from api.desk.publishing import Publisher
 from rag.index import Store
 
@@ -269,7 +269,8 @@ def test_a_lead_publishes_what_is_ready_and_people_are_told(
     assert one(page, "form.article > fieldset").has_attr("disabled")
     command.say(published=True, findings=[{"kind": "few asks", "said": "1, 6 are wanted"}])
     draft = settled(lead, address)
-    assert (draft.state, draft.article_id) == ("published", "signs-data-leave-our-building")
+    name = f"signs-data-leave-our-building-{draft.draft_id[2:].lower()}"
+    assert (draft.state, draft.article_id) == ("published", name)
     page = lead.page(address)
     assert "It is published" in text(one(page, "main"))
     assert "1, 6 are wanted" in text(one(page, "main"))
@@ -309,6 +310,22 @@ def test_what_is_not_ready_is_saved_and_not_published(
     assert (field, words) in fields(page)
 
 
+def test_an_article_that_names_who_asked_is_not_published(lead: Colleague) -> None:
+    ticket = replied_to(lead, REPLY.replace("Every holder", "Okonkwo's"), name="Ngozi Okonkwo")
+    address = begin(lead, ticket)
+    assert "Okonkwo" in text(one(lead.page(address), ".box.alarm"))
+    status, page = send(lead, address, ready(lead, address), "publish")
+    assert (status, stored(lead, address).state) == (200, "draft")
+    assert "Personal data" in text(one(page, ".todo"))
+
+
+def test_a_ticket_that_another_version_has_sorted_becomes_a_draft(lead: Colleague) -> None:
+    asked = opened(lead.desk, QUESTION)
+    odd = {"draft": {"status": "answered", "citations": [{"marker": 1}]}}
+    lead.desk.handling.sort(asked.ticket_id, Findings("elsi", "normal", None, "en", odd))
+    assert stored(lead, begin(lead, asked)).content.statements == ()
+
+
 def test_an_agent_writes_and_a_lead_publishes(lead: Colleague) -> None:
     agent = beside(lead, "Ada")
     address = begin(agent, replied_to(lead))
@@ -316,7 +333,8 @@ def test_an_agent_writes_and_a_lead_publishes(lead: Colleague) -> None:
     sent = ready(agent, address)
     status, page = send(agent, address, sent)
     assert (status, "Ready for review" in text(page)) == (200, True)
-    assert send(agent, address, fields(page), "publish")[0] == 403
+    status, page = send(agent, address, fields(page), "publish")
+    assert (status, "somebody with the role lead can publish it" in text(page)) == (200, True)
     assert stored(lead, address).state == "draft"
     assert "publish" in [each.get("value") for each in lead.page(address).select("button")]
 
@@ -352,6 +370,23 @@ def test_a_published_article_is_withdrawn_by_a_lead(lead: Colleague, command: Co
     assert _withdraw(lead, address) == 200
     assert settled(lead, address).state == "withdrawn"
     assert "answers nothing" in text(lead.page(address))
+
+
+def test_what_was_broken_off_is_withdrawn_by_a_lead(lead: Colleague, command: Command) -> None:
+    address = begin(lead, replied_to(lead))
+    draft = stored(lead, address)
+    lead.desk.drafts.publish(ANYBODY, SeenDraft(draft.draft_id, draft.version))
+    lead.desk.drafts.resume()
+    agent = beside(lead, "Ada")
+    page = agent.page(address)
+    assert "may be among the answers or not" in text(page)
+    assert not page.select(".withdraw")
+    sent = {"proof": agent.proof, "version": str(stored(lead, address).version)}
+    assert agent.http.post(f"{address}/withdraw", data=sent).status_code == 403
+    command.say(withdrawn=False)
+    assert _withdraw(lead, address) == 200
+    assert settled(lead, address).state == "withdrawn"
+    assert "may be among" not in text(lead.page(address))
 
 
 def test_a_draft_is_given_up_and_taken_up_again(lead: Colleague) -> None:

@@ -119,8 +119,26 @@ def test_what_was_typed_is_shown_as_it_was(admin: Colleague) -> None:
 
 
 def test_nobody_of_another_id_is_changed(admin: Colleague) -> None:
-    admin.page("/desk/staff/S-NOBODY", status=404)
+    for staff_id in ("S-NOBODY", "%00"):
+        admin.page(f"/desk/staff/{staff_id}", status=404)
     assert _send(admin, "/S-NOBODY", name="Ana", role="agent")[0] == 404
+
+
+def test_an_admin_lets_somebody_in_by_a_new_account(admin: Colleague) -> None:
+    ada = admin.desk.staff.add(admin.by, "Ada", "ada@clinic.example", "agent", ())
+    path, sent = f"/{ada.staff_id}", {"name": "Ada", "role": "agent"}
+    assert not admin.page(f"/desk/staff{path}").select("[name=anew]")
+
+    def signs_in(subject: str) -> bool:
+        service = "https://login.example"
+        return admin.desk.staff.identified(service, subject, "ada@clinic.example") is not None
+
+    assert signs_in("old")
+    assert not one(admin.page(f"/desk/staff{path}"), "[name=anew]").has_attr("checked")
+    _send(admin, path, **sent)
+    assert not signs_in("new")
+    _send(admin, path, **sent, anew="yes")
+    assert signs_in("new")
 
 
 @pytest.mark.parametrize("role", ["agent", "lead"])

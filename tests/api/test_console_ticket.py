@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -14,10 +16,20 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.desk.database import DeskUnavailable
-from api.desk.models import NoSuchTicket, SimilarTicket, Ticket
+from api.desk.models import (
+    Conflict,
+    Findings,
+    NoSuchTicket,
+    SimilarTicket,
+    Ticket,
+    TicketClosed,
+)
+from rag.errors import HelpdeskError, ModelUnavailable
 from rag.index import Store
+from rag.models import Turn
 
 QUESTION = "How can I share my data?"
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +142,59 @@ def test_where_nothing_answers_a_polite_beginning_stands_in_the_language_of_who_
     assert "do not answer this" in _text(page, "#drafted")
 
 
+def test_it_is_said_where_the_draft_is_in_another_language_than_the_question(
+    grace: Colleague,
+) -> None:
+    said = "The draft is in English; the person wrote in German."
+    page = _sorted(grace, opened(grace.desk, QUESTION, language="de"))
+    assert said in _text(page, "[aria-labelledby=replying]")
+    for ticket in (
+        opened(grace.desk, QUESTION, language="en"),
+        opened(grace.desk, QUESTION, language=None),
+        opened(grace.desk, "?!", language="de"),
+    ):
+        assert "The draft is in" not in _text(_sorted(grace, ticket), "[aria-labelledby=replying]")
+
+
+@pytest.mark.parametrize(
+    "triage", [{"intent": "elsi"}, {}, {"intents": [], "draft": {"status": "answered"}}]
+)
+def test_what_another_version_found_counts_as_not_sorted(
+    grace: Colleague, triage: dict[str, Any]
+) -> None:
+    ticket = opened(grace.desk, QUESTION)
+    grace.desk.handling.sort(
+        ticket.ticket_id, Findings("elsi", "normal", None, "en", triage)
+    )  # fmt: skip
+    before = grace.ticket(ticket)
+    assert "Nobody has sorted" in _text(before, "[aria-labelledby=sorted]")
+    assert grace.press(before, "Add note", note="A note")[0] == 200
+    after = _sorted(grace, ticket)
+    assert _editor(after)
+    assert "Route" in _text(after, "[aria-labelledby=sorted]")
+
+
+def test_what_another_version_found_counts_as_not_sorted_where_it_cannot_be_sorted_now(
+    grace: Colleague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = opened(grace.desk, QUESTION)
+    grace.desk.handling.sort(ticket.ticket_id, Findings("elsi", "normal", None, "en", {}))
+    sorting = grace.http.app.state.sorting  # type: ignore[attr-defined]
+    monkeypatch.setattr(sorting, "_sort", _failing(ModelUnavailable("away")))
+    status, page, _ = grace.press(grace.ticket(ticket), "Sort now")
+    assert status == 503
+    assert "could not be sorted" in _text(page, "[role=alert]")
+
+
+def test_the_longest_ticket_is_shown_at_once(grace: Colleague) -> None:
+    turns = tuple(Turn("user", "http://a.b/" + ")" * 19_900) for _ in range(90))
+    ticket = opened(grace.desk, QUESTION, history=turns)
+    begun = time.process_time()
+    grace.http.get(f"/desk/tickets/{ticket.ticket_id}").raise_for_status()
+    # It took half a minute when brackets were counted anew for each.
+    assert time.process_time() - begun < 5
+
+
 def test_personal_data_are_warned_of(grace: Colleague) -> None:
     page = _sorted(grace, opened(grace.desk, f"{QUESTION} Write to bob@clinic.example."))
     assert "email" in _text(page, "[aria-labelledby=sorted] .warm")
@@ -164,6 +229,62 @@ def test_a_reply_may_solve_the_ticket(grace: Colleague) -> None:
     _, page, _ = grace.press(grace.ticket(ticket), "Send and solve", reply="Yes.")
     assert "is solved" in _text(page, "[role=status]")
     assert _case(grace, ticket).ticket.state == "solved"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "why"),
+    [
+        (DeskUnavailable("the desk is away"), 503, "the desk is away"),
+        (Conflict("S-1", NOW, 3, ""), 409, "somebody else"),
+        (TicketClosed(), 409, "closed"),
+    ],
+)
+def test_where_only_solving_fails_it_is_told_that_the_reply_was_sent(
+    grace: Colleague,
+    monkeypatch: pytest.MonkeyPatch,
+    error: HelpdeskError,
+    status: int,
+    why: str,
+) -> None:
+    ticket = opened(grace.desk)
+    monkeypatch.setattr(grace.desk.handling, "solve", _failing(error))
+    typed = {"reply": "Yes.", "note": "Half a note"}
+    found, page, _ = grace.press(grace.ticket(ticket), "Send and solve", **typed)
+    told = _text(page, "[role=alert]")
+    assert found == status
+    assert told.startswith("Your reply is on the requester's page. The ticket is not solved")
+    assert why in told
+    assert "othing" not in told
+    assert (_editor(page), fields_of(page)["note"]) == ("", "Half a note")
+    monkeypatch.undo()
+    # From that very page it is solved, and nothing is sent twice.
+    _, page, _ = grace.press(page, "Solve")
+    case = _case(grace, ticket)
+    assert (case.ticket.state, [each.text for each in case.messages]) == ("solved", ["Yes."])
+
+
+def test_that_a_reply_was_sent_is_told_where_the_ticket_cannot_be_shown_after_it(
+    grace: Colleague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = opened(grace.desk)
+    page = grace.ticket(ticket)
+    fails = _failing(DeskUnavailable("the desk is away"))
+    monkeypatch.setattr(grace.desk.handling, "solve", fails)
+    monkeypatch.setattr(grace.desk.tickets, "read", fails)
+    typed = {"reply": "Yes.", "note": "Half a note"}
+    status, page, _ = grace.press(page, "Send and solve", **typed)
+    told = _text(page, "[role=alert]")
+    assert status == 503
+    assert told.startswith("Your reply is on the requester's page.")
+    assert "Nothing was stored" not in told
+    assert [each.get_text().strip() for each in page.select("textarea")] == ["Half a note"]
+
+
+def _failing(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_a_note_is_for_staff(grace: Colleague) -> None:
@@ -338,11 +459,7 @@ def test_where_there_is_no_ticket_any_more_the_text_is_given_back(
     grace: Colleague, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     page = grace.ticket(opened(grace.desk))
-
-    def fail(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(grace.desk.handling, "reply", fail)
+    monkeypatch.setattr(grace.desk.handling, "reply", _failing(error))
     found, page, _ = grace.press(page, "Send reply", reply="A long\nreply", note="A note")
     assert found == status
     assert [each.get_text().strip() for each in page.select("textarea")] == [
@@ -385,12 +502,8 @@ def test_similar_tickets_are_shown_by_their_titles_and_not_the_ticket_itself(
     monkeypatch.setattr(grace.desk.similar, "near", lambda *_: near)
     links = grace.ticket(ticket).select("[aria-labelledby=similar] a")
     assert [each.get_text() for each in links] == ["Another question"]
-    monkeypatch.setattr(grace.desk.similar, "near", _away)
+    monkeypatch.setattr(grace.desk.similar, "near", _failing(DeskUnavailable("away")))
     assert not grace.ticket(ticket).select("[aria-labelledby=similar]")
-
-
-def _away(*_: object) -> None:
-    raise DeskUnavailable("away")
 
 
 def test_pages_are_not_kept_and_no_script_of_others_runs_there(grace: Colleague) -> None:

@@ -16,17 +16,15 @@ from api.console.drafting import (
     MOST_STATEMENTS,
     asked,
     begun,
-    copied,
     more_evidence,
-    obstacles,
-    personal,
     replied,
 )
+from api.console.review import copied, obstacles, personal
 from api.desk.drafts import Content, Draft, DraftStatement
 from api.desk.models import Case, Message, Ticket
 from rag.answerer import Answerer
 from rag.index import Store
-from rag.models import Citation
+from rag.models import Citation, Evidence
 from rag.text import pin
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -113,6 +111,23 @@ def test_markers_of_the_draft_hold_where_no_sources_are_listed() -> None:
 )  # fmt: skip
 def test_greeting_and_signature_are_no_statements(reply: str) -> None:
     assert len(said(reply)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Thank you for your question.", False),
+        ("Many thanks for writing!", False),
+        ("We hope this helps.", False),
+        ("Please do not hesitate to write back.", False),
+        ("Thanks to the agreement data may be shared.", True),
+        ("Thank you for asking: every holder signs.", True),
+        ("Thank the steward who signs.", True),
+    ],
+)
+def test_thanks_and_the_like_are_no_statements(sentence: str, kept: bool) -> None:
+    texts = [text for text, _ in said(f"{sentence} Every holder signs an agreement.\n\nGrace")]
+    assert texts == [*([sentence] if kept else []), "Every holder signs an agreement."]
 
 
 @given(st.text(max_size=300))
@@ -239,6 +254,11 @@ def test_other_sentences_are_offered_and_the_chosen_ones_stay(answerer: Answerer
 
 # ---- what is still to be done
 
+EVIDENCE = Evidence(
+    source="aurora", path="pages/sharing.md", title="Sharing", section=(), url=None, label=None,
+    pin="0" * 16, quote="What every holder may share is written down.",
+)  # fmt: skip
+
 
 def _draft(content: Content, title: str = "Sharing") -> Draft:
     return Draft(
@@ -249,12 +269,17 @@ def _draft(content: Content, title: str = "Sharing") -> Draft:
 
 
 WHOLE = Content(
-    "about", (), None, {"en": ("Who signs?",)}, (DraftStatement("Holders sign.", ("e1",)),), {}
+    "about",
+    (),
+    None,
+    {"en": ("Who signs?",)},
+    (DraftStatement("Holders sign.", ("e1",)),),
+    {"e1": EVIDENCE},
 )
 
 
 def test_a_draft_with_all_it_needs_is_ready() -> None:
-    assert obstacles(_draft(WHOLE)) == []
+    assert obstacles(_draft(WHOLE), TICKET) == []
 
 
 @pytest.mark.parametrize(
@@ -272,13 +297,48 @@ def test_a_draft_with_all_it_needs_is_ready() -> None:
     ],
 )
 def test_what_is_missing_is_said(title: str, changed: dict[str, Any], said: str) -> None:
-    [obstacle] = obstacles(_draft(replace(WHOLE, **changed), title))
+    [obstacle] = obstacles(_draft(replace(WHOLE, **changed), title), None)
     assert said in obstacle
 
 
 def test_personal_data_are_shown_as_they_stand_there() -> None:
-    found = personal(_draft(replace(WHOLE, asks={"en": ("May Dr. Ada Novak sign?",)})))
+    found = personal(_draft(replace(WHOLE, asks={"en": ("May Dr. Ada Novak sign?",)})), None)
     assert any("Novak" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"statements": (DraftStatement("Okonkwo's cohort may be shared.", ("e1",)),)},
+        {"statements": (DraftStatement("The okonkwo cohort may be shared.", ("e1",)),)},
+        {"asks": {"de": ("Darf Okonkwos Kohorte geteilt werden?",)}},
+        {"asks": {"en": ("Is NGOZI the steward?",)}},
+        {"asks": {"en": ("Why write to Holder@Clinic.example?",)}},
+    ],
+)
+def test_who_asked_is_found_in_whatever_case_as_long_as_the_ticket_is_kept(
+    changed: dict[str, Any],
+) -> None:
+    ticket = replace(TICKET, name="Ngozi von Okonkwo", email="holder@clinic.example")
+    draft = _draft(replace(WHOLE, **changed))
+    assert personal(draft, ticket)
+    assert any("Personal data" in each for each in obstacles(draft, ticket))
+    unknown = replace(TICKET, name=None, email="other@clinic.example")
+    assert personal(draft, unknown) == personal(draft, None)
+
+
+@pytest.mark.parametrize("name", [None, "", "Li", "Anne von der Lee", "May Nowak"])
+def test_a_name_keeps_back_no_words_that_are_none_of_it(name: str | None) -> None:
+    words = DraftStatement("The data von Kempelen signed for may be shared by Li.", ("e1",))
+    draft = _draft(replace(WHOLE, statements=(words,)))
+    assert personal(draft, replace(TICKET, name=name)) == []
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+@example("Hol(der [sign", "HOLDER")
+def test_any_name_and_any_text_can_be_looked_through(name: str, text: str) -> None:
+    found = personal(_draft(WHOLE, text), replace(TICKET, name=name, email="a+b(c@d.example"))
+    assert all(each in text or each in "Holders sign. Who signs?" for each in found)
 
 
 def test_a_statement_that_is_its_source_word_for_word_is_told(answerer: Answerer) -> None:

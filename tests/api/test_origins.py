@@ -252,3 +252,12 @@ def test_a_short_staff_token_is_told_in_one_line_and_not_repeated(
         read_settings(ApiSettings)
     assert "fifteen" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/ask", "/desk/sign-in/link", "/tickets/NMG-1"])
+def test_forms_are_sent_by_our_own_pages_only_whoever_else_may_call(
+    store: Store, tmp_path: Path, path: str
+) -> None:
+    client = TestClient(app_over(store, Access(allowed_origins=("*",)), tmp_path))
+    headers = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+    assert client.post(path, data={"token": "x"}, headers=headers).status_code == 403

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 from bs4 import BeautifulSoup
 from hypothesis import given
@@ -45,6 +48,39 @@ def test_no_text_becomes_more_than_links_to_the_web(text: str) -> None:
 def test_an_address_ends_where_the_sentence_goes_on(text: str, address: str) -> None:
     links = BeautifulSoup(linkified(text), "html.parser").select("a")
     assert [each["href"] for each in links] == [address]
+
+
+@given(st.text(alphabet="ab()[]{}.,", max_size=40))
+def test_brackets_are_of_the_sentence_where_the_address_has_opened_none(path: str) -> None:
+    address = f"https://a.example/{path}"
+    while re.search(r"[.,]$", address) or any(
+        address.endswith(closing) and address.count(opening) < address.count(closing)
+        for opening, closing in ("()", "[]", "{}")
+    ):
+        address = address[:-1]
+    [link] = BeautifulSoup(linkified(f"https://a.example/{path}"), "html.parser").select("a")
+    assert link["href"] == address
+
+
+@pytest.mark.parametrize("mark", [")", "(", ")]", "()", ".", "http://a.b/)", "http://a.b/) "])
+def test_twice_the_text_does_not_take_more_than_about_twice_the_time(mark: str) -> None:
+    def took(letters: int) -> float:
+        text = "http://a.b/" + mark * (letters // len(mark))
+        times = []
+        for _ in range(3):
+            begun = time.process_time()
+            linkified(text)
+            times.append(time.process_time() - begun)
+        return min(times)
+
+    # Eight times as long: squared time would be 64 times as much.
+    assert took(80_000) < 24 * took(10_000)
+
+
+def test_an_address_that_no_browser_takes_is_no_link() -> None:
+    longest = "https://a.example/".ljust(2000, "x")
+    links = BeautifulSoup(linkified(f"{longest} {longest}x"), "html.parser").select("a")
+    assert [each["href"] for each in links] == [longest]
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,15 @@ def test_who_is_not_on_the_list_is_told_whom_to_ask(browser: Browser) -> None:
     assert browser.get("/desk").status_code == 303
 
 
+def test_who_comes_by_another_account_than_before_is_told_so(browser: Browser, ada: str) -> None:
+    assert browser.sign_in().status_code == 303
+    browser.http.cookies.clear()
+    browser.service.knows("ada-anew", email=ADA, email_verified=True)
+    assert "another account" in _told(browser.sign_in("ada-anew"), 403)
+    browser.desk.staff.change(STAFF, ada, "Ada", "admin", (), left=False, anew=True)
+    assert browser.sign_in("ada-anew").status_code == 303
+
+
 @pytest.mark.parametrize("claims", [{}, {"email_verified": False}, {"email_verified": "true"}])
 def test_an_address_that_was_not_checked_is_nobodys(
     browser: Browser, ada: str, claims: dict[str, object]

@@ -17,7 +17,7 @@ from parts import services
 
 from api.app import Services, build_app
 from api.desk.desk import Desk
-from api.desk.models import Case, NewTicket, Seen
+from api.desk.models import Case, Conflict, Findings, NewTicket, Seen
 from api.live import LiveIndex
 from rag.errors import ModelUnavailable
 from rag.index import Store
@@ -140,3 +140,36 @@ def test_tickets_that_came_in_unsorted_are_sorted_when_the_server_starts(build: 
 
 def _broken() -> Sorter:
     raise ModelUnavailable("there is no model here")
+
+
+def test_one_that_cannot_be_sorted_keeps_back_no_other(build: Build) -> None:
+    ids: list[str] = []
+
+    class Sulking(FixedSorter):
+        def decide(self, subject: str, text: str) -> Any:
+            if "riddle" in text:
+                raise ValueError(text)
+            return super().decide(subject, text)
+
+    def before(desk: Desk) -> None:
+        # The newest comes first.
+        for question in (SHARE, "A riddle"):
+            asked = NewTicket(question, (), None, None, "ada@clinic.example", None, "en")
+            ids.append(desk.tickets.open(asked)[0].ticket_id)
+
+    _, desk = build(Sulking, before)
+    until = time.monotonic() + 30
+    while not desk.tickets.read(STAFF, ids[0]).ticket.triage:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert desk.queue.unsorted(9) == [ids[1]]
+
+
+def test_a_colleague_is_told_of_who_was_quicker_and_not_of_the_machine(build: Build) -> None:
+    client, desk = build(_broken)
+    ticket = _opened(client, desk).ticket
+    desk.handling.note(STAFF, Seen(ticket.ticket_id, 1), "I have it.")
+    desk.handling.sort(ticket.ticket_id, Findings("elsi", "low", None, "en", {}))
+    with pytest.raises(Conflict) as refused:
+        desk.handling.note(STAFF, Seen(ticket.ticket_id, 1), "So do I.")
+    assert refused.value.who == STAFF.who

@@ -46,9 +46,9 @@ def test_who_is_added_is_found_by_id_and_by_address(opened: Desk, ada: Member) -
     for named in (ada.staff_id, "ada@clinic.example", ADA):
         assert opened.staff.member(named) == ada
     assert opened.staff.everyone() == (ada,)
-    assert opened.staff.names() == {ada.staff_id: "Ada"}
-    with pytest.raises(NoSuchMember):
-        opened.staff.member("nobody")
+    for named in ("nobody", "\0"):
+        with pytest.raises(NoSuchMember):
+            opened.staff.member(named)
 
 
 def test_an_address_stands_on_the_list_once(opened: Desk, ada: Member) -> None:
@@ -148,6 +148,28 @@ def test_a_person_is_known_by_address_first_and_by_the_service_s_id_then(
     assert moved.staff_id == ada.staff_id
 
 
+def test_who_has_a_new_account_there_is_known_by_address_once_more(
+    opened: Desk, database: Database, ada: Member
+) -> None:
+    def anew() -> Member:
+        return opened.staff.change(
+            STAFF, ada.staff_id, "Ada", "agent", ("PT", "ES"), left=False, anew=True
+        )
+
+    rows = len(_audit(database))
+    anew()
+    assert len(_audit(database)) == rows
+    assert opened.staff.identified(SERVICE, "1", ADA)
+    assert opened.staff.identified(SERVICE, "2", ADA) is None
+    assert not anew().signed_in
+    assert _audit(database)[-1] == ("staff", "change", ada.staff_id, "issuer subject")
+    assert opened.staff.identified(SERVICE, "1", None) is None
+    found = opened.staff.identified(SERVICE, "2", ADA)
+    assert found is not None
+    assert found.staff_id == ada.staff_id
+    assert opened.staff.identified(SERVICE, "1", ADA) is None
+
+
 def test_it_is_told_when_somebody_signed_in_last(opened: Desk, ada: Member) -> None:
     assert opened.staff.last_sign_ins() == {}
     opened.sessions.start(ada.staff_id)
@@ -222,6 +244,7 @@ def test_the_list_is_kept_by_commands() -> None:
     assert "left" in _run("staff", "change", staff_id, "--name", "Lovelace").stdout
     assert "--back" in _run("staff", "link", staff_id, code=1).stderr
     assert "left" not in _run("staff", "change", staff_id, "--back").stdout
+    _run("staff", "change", staff_id, "--anew")
     assert "whole: 7 rows" in _run("verify").stdout
 
 
@@ -234,6 +257,7 @@ def test_the_list_is_kept_by_commands() -> None:
         (("add", "--name", "A\nB", "--email", ADA, "--role", "agent"), 2),
         (("add", "--name", "Ada", "--email", ADA, "--role", "boss"), 2),
         (("add", "--name", "Ada", "--email", ADA, "--role", "agent", "--country", "XX"), 2),
+        (("change", "S-NOBODY", "--role", "boss"), 2),
         (("change", "S-NOBODY", "--role", "lead"), 1),
         (("leave", "S-NOBODY"), 1),
         (("link", "nobody@clinic.example"), 1),
@@ -241,8 +265,20 @@ def test_the_list_is_kept_by_commands() -> None:
 )
 def test_what_is_wrong_is_told_in_a_line(words: tuple[str, ...], code: int) -> None:
     result = _run("staff", *words, code=code)
-    assert "Traceback" not in result.output
+    [line] = result.output.splitlines()
+    assert line.startswith("api.desk: ")
     assert _run("staff", "list").stdout == ""
+
+
+def test_a_command_forgets_an_account_at_the_service(data_dir: Path) -> None:
+    staff_id = _run(
+        "staff", "add", "--name", "Ada", "--email", ADA, "--role", "agent"
+    ).stdout.split()[0]  # fmt: skip
+    desk = open_desk("", data_dir, 30)
+    assert desk.staff.identified(SERVICE, "1", ADA)
+    _run("staff", "change", staff_id, "--anew")
+    assert desk.staff.identified(SERVICE, "2", ADA)
+    desk.close()
 
 
 @pytest.mark.usefixtures("data_dir")

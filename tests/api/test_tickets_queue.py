@@ -88,6 +88,15 @@ def test_pages_go_on_where_the_one_before_ended_though_tickets_come_in(opened: D
     assert opened.queue.page(STAFF, Limits(), 50, "nobody's") == ()
 
 
+def test_nothing_is_told_by_where_another_country_s_ticket_stands(opened: Desk) -> None:
+    older = _open(opened, country="PT").ticket_id
+    foreign = _open(opened, country="GB").ticket_id
+    theirs = _open(opened, country="PT").ticket_id
+    assert opened.queue.page(PORTUGAL, Limits(), 50, foreign) == ()
+    found = opened.queue.page(PORTUGAL, Limits(), 50, theirs)
+    assert [each.ticket_id for each in found] == [older]
+
+
 @pytest.mark.parametrize(
     "text",
     ["SAMPLES", "sam clin", "Zażółć", "zazolc", "ada@clinic.example", "biobank-42", "lawyer",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
-from collections.abc import Callable
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -17,7 +21,8 @@ from typed import ingest, refusal
 from typer.testing import Result
 
 from ingest import __main__ as command_line
-from ingest import article_commands
+from ingest import article_commands, pipeline
+from ingest.watch import exit_on_signals
 from rag.article_drafts import Written, article_text
 from rag.index import Store
 from rag.models import ArticleStatement, Evidence
@@ -79,6 +84,8 @@ def settle(monkeypatch: pytest.MonkeyPatch, corpus: Path) -> None:
     monkeypatch.setenv("HELPDESK_CORPUS_DIR", str(corpus))
     for module in (command_line, article_commands):
         monkeypatch.setattr(module, "build_embedder", lambda _: HashingEmbedder())
+    # They would go on to end the tests.
+    monkeypatch.setattr(article_commands, "exit_on_signals", lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +173,7 @@ def test_a_published_article_is_in_the_index_and_no_source_is_read_again(
     assert told == {
         "article": "who",
         "published": True,
+        "there": True,
         "findings": [{"kind": "few asks", "said": "1 ways of asking, 6 are wanted"}],
         "generation": Store(data).current(),
     }
@@ -196,6 +204,7 @@ def test_what_a_check_finds_keeps_an_article_back(data: Path, written: Write, ki
     told = publish(written(REFUSED[kind]), code=1)
     assert kind in [each["kind"] for each in told["findings"]]
     assert (told["article"], told["published"], told["generation"]) == ("who", False, None)
+    assert not told["there"]
     assert (Store(data).current(), own(data)) == (before, {})
 
 
@@ -251,6 +260,28 @@ def test_an_article_that_is_published_again_is_replaced(data: Path, written: Wri
 
 
 @pytest.mark.usefixtures("atlas")
+def test_where_an_earlier_state_stays_when_a_later_one_is_refused_that_is_told(
+    data: Path, written: Write
+) -> None:
+    publish(written(OWN))
+    assert publish(written(REFUSED["stale"]), code=1)["there"]
+    assert own(data) == {"gauges/who.md": OWN}
+
+
+@pytest.mark.usefixtures("atlas")
+def test_a_translation_goes_where_its_article_goes(
+    data: Path, written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(written(OWN))
+    (data / "articles" / "gauges" / "who.pt.md").write_text("Just words.")
+    moved = written(OWN.replace("intent: gauges", "intent: wardens"))
+    refusal(failing(monkeypatch, "publish", moved))
+    assert own(data).keys() == {"gauges/who.md", "gauges/who.pt.md"}
+    publish(moved)
+    assert own(data) == {"wardens/who.md": moved.read_text(), "wardens/who.pt.md": "Just words."}
+
+
+@pytest.mark.usefixtures("atlas")
 def test_an_article_that_is_published_as_it_is_needs_no_new_index(written: Write) -> None:
     first, again = publish(written(OWN)), publish(written(OWN))
     assert first["generation"] == again["generation"]
@@ -290,11 +321,74 @@ def test_where_the_index_cannot_be_built_what_was_there_before_is_there_again(
 
 
 @pytest.mark.usefixtures("atlas")
-def test_while_another_ingest_writes_nothing_is_published(data: Path, written: Write) -> None:
+def test_while_another_ingest_writes_nothing_is_published(
+    data: Path, written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(article_commands, "_WAIT_S", 0.1)
     before = Store(data).current()
     with Store(data).locked():
         assert "another ingest" in refusal(ingest("articles", "publish", written(OWN)))
     assert (Store(data).current(), own(data)) == (before, {})
+
+
+@pytest.mark.usefixtures("atlas")
+def test_an_article_waits_until_another_ingest_has_ended(data: Path, written: Write) -> None:
+    begun, file = threading.Event(), written(OWN)
+
+    def other() -> None:
+        with Store(data).locked():
+            begun.set()
+            time.sleep(1)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    begun.wait()
+    result = ingest("articles", "publish", file)
+    thread.join()
+    assert "another ingest" in result.stderr
+    assert result.exit_code == 0
+    assert indexed(data).keys() == {"when", "who"}
+
+
+@pytest.fixture
+def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command takes signals as it does outside of tests."""
+    monkeypatch.setattr(article_commands, "exit_on_signals", exit_on_signals)
+    kept = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("atlas", "signals")
+def test_a_command_that_is_told_to_end_takes_back_what_it_did(
+    data: Path, written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def stopped(*arguments: str | Path) -> int:
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline, "gather", ended)
+            return ingest("articles", *arguments).exit_code
+
+    assert stopped("publish", written(OWN)) == 143
+    assert own(data) == {}
+    publish(written(OWN))
+    before = Store(data).current()
+    assert stopped("withdraw", "who") == 143
+    assert (Store(data).current(), own(data)) == (before, {"gauges/who.md": OWN})
+
+
+@pytest.mark.usefixtures("atlas")
+def test_what_fails_when_the_index_is_there_takes_nothing_back(
+    data: Path, written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "prune", fails)
+        refusal(ingest("articles", "publish", written(OWN)))
+    assert indexed(data).keys() == {"when", "who"}
+    assert own(data) == {"gauges/who.md": OWN}
 
 
 def test_without_an_index_there_is_nothing_to_publish_to(data: Path, written: Write) -> None:
@@ -321,6 +415,8 @@ def test_a_withdrawn_article_leaves_the_index_as_it_was(data: Path, written: Wri
 def test_only_an_article_of_ones_own_is_withdrawn(data: Path, written: Write, name: str) -> None:
     publish(written(OWN))
     assert "no article named" in refusal(ingest("articles", "withdraw", name))
+    told = typed.told("articles", "withdraw", name, code=1)
+    assert told == {"article": name, "withdrawn": False, "generation": Store(data).current()}
     assert indexed(data).keys() == {"when", "who"}
 
 
@@ -330,6 +426,54 @@ def test_a_translation_goes_with_its_article(data: Path, written: Write) -> None
     (data / "articles" / "gauges" / "who.pt.md").write_text("Just words.")
     typed.told("articles", "withdraw", "who")
     assert own(data) == {}
+
+
+@pytest.mark.usefixtures("atlas")
+def test_what_a_killed_command_left_is_withdrawn(data: Path, written: Write) -> None:
+    publish(written(OWN))
+    (data / "articles" / "gauges" / "who.md").unlink()
+    assert typed.told("articles", "withdraw", "who")["withdrawn"]
+    assert indexed(data).keys() == {"when"}
+    assert not typed.told("articles", "withdraw", "who", code=1)["withdrawn"]
+    (data / "articles" / "gauges" / "who.md").write_text(OWN)
+    assert typed.told("articles", "withdraw", "who")["withdrawn"]
+    assert (indexed(data).keys(), own(data)) == ({"when"}, {})
+
+
+@pytest.mark.usefixtures("atlas")
+def test_one_that_was_killed_on_its_way_to_another_folder_is_withdrawn_from_both(
+    data: Path, written: Write
+) -> None:
+    publish(written(OWN))
+    (data / "articles" / "wardens").mkdir()
+    (data / "articles" / "wardens" / "who.md").write_text(OWN)
+    typed.told("articles", "withdraw", "who")
+    assert (indexed(data).keys(), own(data)) == ({"when"}, {})
+
+
+def test_the_last_article_is_withdrawn_where_none_is_shipped(
+    atlas: Path, data: Path, tmp_path: Path, written: Write
+) -> None:
+    shutil.rmtree(tmp_path / "corpus" / "articles")
+    run(atlas, "--accept")
+    publish(written(OWN))
+    assert typed.told("articles", "withdraw", "who")["withdrawn"]
+    assert indexed(data) == {}
+
+
+def test_where_more_has_gone_than_is_withdrawn_nothing_is(
+    data: Path, atlas: Path, tmp_path: Path, written: Write
+) -> None:
+    more = {
+        name: text(f"Which {name} reads the gauge?") for name in ("warden", "clerk", "pilot")
+    }  # fmt: skip
+    for name, said in more.items():
+        (tmp_path / "corpus" / "articles" / "gauges" / f"{name}.md").write_text(said)
+    run(atlas)
+    publish(written(OWN))
+    shutil.rmtree(tmp_path / "corpus" / "articles")
+    assert "--accept" in refusal(ingest("articles", "withdraw", "who"))
+    assert own(data) == {"gauges/who.md": OWN}
 
 
 # What else reads them
@@ -369,6 +513,21 @@ def test_they_are_checked_and_reported_with_the_others(data: Path, written: Writ
     assert found["coverage"]["articles"] == 2
     assert ("gauges/who.md", "few asks") in [(e["path"], e["kind"]) for e in found["findings"]]
     assert typed.told("articles", "report")["unused"] == ["when", "who"]
+
+
+@pytest.mark.usefixtures("atlas")
+def test_only_what_keeps_one_of_ones_own_back_fails_a_check(
+    data: Path, tmp_path: Path, written: Write
+) -> None:
+    ways = [f"When do {who} read it?" for who in ("I", "you", "they", "we", "men", "all")]
+    shipped = tmp_path / "corpus" / "articles" / "gauges" / "when.md"
+    asks = "".join(f"  - {each}\n" for each in ways)
+    shipped.write_text(SHIPPED.replace("  - When is the gauge read?\n", asks))
+    publish(written(OWN))
+    [found] = typed.told("articles", "check")["findings"]
+    assert (found["path"], found["kind"]) == ("gauges/who.md", "few asks")
+    (data / "articles" / "gauges" / "who.md").write_text(REFUSED["stale"])
+    typed.told("articles", "check", code=1)
 
 
 @pytest.mark.usefixtures("atlas")

@@ -445,6 +445,10 @@ def test_where_an_article_was_cited_what_it_rests_on_is_carried_on(tmp_path: Pat
             "one fish two fish red fish blue fish three fish four fish",
             "one-fish-two-fish-red-fish-blue",
         ),
+        (
+            " ".join("x" * length for length in (20, 20, 20, 16, 20)),
+            "-".join("x" * length for length in (20, 20, 20, 16)),
+        ),
     ],
 )
 def test_a_name_tells_what_is_asked(question: str, name: str) -> None:
