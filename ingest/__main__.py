@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,7 +15,9 @@ import typer
 from ingest import article_commands, pipeline
 from ingest.doctor import of_index
 from ingest.fetch.fetcher import Fetcher
-from ingest.gather import Task
+from ingest.freshness_report import as_plain, lines_of
+from ingest.gather import DOCUMENT, Task
+from ingest.link_check import check_links
 from ingest.loaders.articles import ARTICLES
 from ingest.models import IngestReport
 from ingest.online import of_services
@@ -27,10 +30,15 @@ from ingest.watch import exit_on_signals, run_as_child
 from ingest.watch import watch as keep_watch
 from ingest.wiring import client_of, core_settings, ingest_settings, knowledge_of
 from rag.errors import HelpdeskError
+from rag.freshness import freshness_of
 from rag.index import Store
+from rag.link_report import read_links, write_links
 from rag.settings import Settings
 from rag.text import printable
 from rag.wiring import build_embedder
+
+_ASKING_S = 20 * 60
+"""For all linked addresses; what there is no time for is asked the next time, or never."""
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -232,6 +240,36 @@ def doctor(
         print(printable(f"{each.verdict:7} {each.name}: {each.said}"))
     if any(each.verdict == "fault" for each in found):
         raise typer.Exit(1)
+
+
+@app.command()
+def freshness(
+    links: Annotated[
+        bool, typer.Option("--links", help="Ask for linked addresses elsewhere as well.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Say what has gone from under articles, where pages differ, and which links are dead."""
+    settings = core_settings()
+    with failing_in_a_line(settings.data_dir):
+        generation = Store(settings.data_dir).open()
+        documents = [DOCUMENT.validate_json(payload) for _, payload in generation.payloads()]
+        checked = partial(
+            check_links, documents, generation.gaps, generation.info.generation,
+            read_links(settings.data_dir),
+        )  # fmt: skip
+        if links:
+            with client_of(settings) as client, Bars().step("Asking for links", 0) as count:
+                client.allow(_ASKING_S)
+                report = checked(client, count)
+        else:
+            report = checked(None)
+        write_links(settings.data_dir, report)
+        found = freshness_of(generation)
+    if as_json:
+        print(json.dumps(as_plain(found, report), ensure_ascii=False))
+    else:
+        print("\n".join(lines_of(found, report)))
 
 
 @app.command()

@@ -263,7 +263,7 @@ def _words(section: Section, block: Block, link: Link) -> str:
 def _navigates(url: str, site: str | None) -> bool:
     if site is None:
         return False
-    page, own = _key(url), re.escape(_key(site))
+    page, own = address_key(url), re.escape(address_key(site))
     return bool(re.match(rf"{own}(?:[/?#]|$)", page)) and not _FILE.search(urlsplit(url).path)
 
 
@@ -297,7 +297,7 @@ def build_register(documents: Iterable[Document], vocabulary: Vocabulary) -> tup
             if mention.address is None:
                 unlinked.append(mention)
                 continue
-            key = _key(mention.address)
+            key = address_key(mention.address)
             urls.setdefault(key, mention.address)
             by_key[key].append(mention)
     titles = {key: _title(mentions, urls[key]) for key, mentions in by_key.items()}
@@ -323,7 +323,7 @@ def build_register(documents: Iterable[Document], vocabulary: Vocabulary) -> tup
     return tuple(resources)
 
 
-def _key(url: str) -> str:
+def address_key(url: str) -> str:
     """What two ways to write one address share."""
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")
@@ -354,7 +354,7 @@ def _title(mentions: Sequence[Mention], url: str) -> str:
         return f"Zenodo record {record[1]}"
     if named:
         return _clean(max((mention.text for mention in named), key=len))
-    return _key(url)
+    return address_key(url)
 
 
 def _names(text: str) -> bool:

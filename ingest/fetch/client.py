@@ -77,6 +77,8 @@ class _Order:
     into: Path | None
     max_bytes: int
     same_host: bool
+    body: bool = True
+    """Whether more than the head of the answer is wanted."""
 
 
 class _Passing(Exception):
@@ -198,7 +200,25 @@ class Client:
         """
         wanted = parse(url)
         size = (self._limits.megabytes if megabytes is None else megabytes) * 2**20
-        order = _Order(headers, into, size, same_host)
+        return self._had(wanted, _Order(headers, into, size, same_host))
+
+    def look(self, url: str) -> Reply:
+        """Ask for an address as `get` does, and take none of what is there.
+
+        Not by HEAD, which some servers answer otherwise, or not at all.
+
+        Raises:
+            SourceUnavailable: As with `get`.
+        """
+        return self._had(parse(url), _Order({}, None, 0, same_host=False, body=False))
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether the time is used up that `allow` gave."""
+        return time.monotonic() >= self._deadline
+
+    def _had(self, wanted: httpx2.URL, order: _Order) -> Reply:
+        """Ask as often as it takes."""
         self._network.until = time.monotonic() + self._limits.seconds
         retrying = Retrying(
             sleep=self._wait,
@@ -224,7 +244,7 @@ class Client:
                 with self._errors_told(url), self._open(url, wanted, order) as response:
                     self._check_status(url, response)
                     if not _leads_on(response):
-                        body = _take(url, response, order)
+                        body = _take(url, response, order) if order.body else b""
                         fields = dict(response.headers)
                         return Reply(str(url), response.status_code, fields, body, tuple(before))
                     location = response.headers["location"]

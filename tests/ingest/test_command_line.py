@@ -25,6 +25,7 @@ from ingest.sync import SourceState, SyncLog
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
 from rag.index import Store
+from rag.link_report import read_links
 
 Write = Callable[..., Path]
 
@@ -568,3 +569,35 @@ def test_an_error_of_a_database_is_one_line(write: Write, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("ingest.readings.Readings._store", full)
     assert "disk is full" in refusal(ingest("run", "--source", write({"ebb.md": EBB})))
+
+
+# freshness
+
+
+def test_freshness_tells_what_is_to_be_mended_and_keeps_the_links(
+    write: Write, tmp_path: Path
+) -> None:
+    pages = {
+        "ebb.md": f"# Ebb\n\n{EBB}\n\n## Ropes\n\nRopes are kept in store for ten years.\n",
+        "flood.md": "# Flood\n\nRopes are kept in store for fifteen years. [Ebb](ebb.html#masts)\n",
+        "empty.md": "# Empty\n",
+        "nets.md": "# Nets\n\n[Gone](gone.html) and [elsewhere](https://x.example/).\n",
+        "buoys.md": "# Buoys\n\nBuoys are red and green.\n",
+        "masts.md": "# Masts\n\nMasts are made of pine.\n",
+    }
+    report("--source", write(pages), "--base-url", "https://harbour.example")
+    found = told("freshness")
+    (differ,) = found["disagreements"]
+    assert {said["value"] for said in differ["said"]} == {"10", "15"}
+    assert {link["kind"] for link in found["links"]["lost"]} == {"anchor", "page"}
+    assert found["links"]["asked_at"] is None
+    kept = read_links(tmp_path / "data")
+    assert kept is not None
+    assert len(kept.lost) == 2
+    lines = ingest("freshness").output
+    assert "where documents differ: 1" in lines
+    assert "dead links: 2" in lines
+
+
+def test_freshness_without_an_index_is_refused() -> None:
+    assert "ingest run" in refusal(ingest("freshness"))
