@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -17,8 +17,13 @@ from api import errors
 from api.answering import Answering
 from api.auth import Staff
 from api.console.console import Console
+from api.console.freshness import FreshnessRoom
+from api.desk.delivery.courier import Courier
+from api.desk.delivery.models import Carrier, Channel
 from api.desk.desk import Desk
+from api.desk.inbox.inbox import Inbox
 from api.desk.publishing import Publisher, Publishing
+from api.gapping import Gapping
 from api.headers import SecurityHeaders
 from api.limits import BodyLimit
 from api.live import LiveIndex
@@ -32,8 +37,12 @@ from api.routes import (
     console,
     console_articles,
     console_dashboard,
+    console_freshness,
+    console_gaps,
+    console_outbox,
     console_sign_in,
     console_staff,
+    contribute,
     documents,
     feedback,
     health,
@@ -46,6 +55,7 @@ from api.routes import (
 from api.sign_in import Provider, SignIn
 from api.sorting import Sorting
 from rag.errors import HelpdeskError
+from rag.gaps.issues import NO_REPOSITORIES, Repositories
 from rag.models import Question
 from rag.triage.triager import Triager
 from rag.usage import Usage
@@ -64,6 +74,12 @@ class Services:
     desk: Desk
     triager: Triager
     publisher: Publisher
+    carriers: Mapping[Channel, Carrier] = field(default_factory=dict)
+    """What takes news of tickets elsewhere; of channels that are not here nothing is told."""
+    inbox: Inbox | None = None
+    """Takes mails in; None: nobody does."""
+    repositories: Repositories = NO_REPOSITORIES
+    """Where the sources are written."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +116,14 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     )
     app.state.sorting = Sorting(answering, services.triager, services.desk)
     app.state.publishing = Publishing(services.desk, services.publisher)
+    app.state.gapping = Gapping(answering, services.desk)
+    app.state.courier = Courier(services.desk, services.carriers)
     app.state.mcp = McpServer(answering, access.allowed_hosts)
     app.state.staff = staff = Staff(access.staff_token)
     app.state.rate_limit = limit = RateLimit(access.per_minute, access.tickets_per_hour)
     app.state.public_url = access.public_url
     app.state.console = Console()
+    app.state.freshness = FreshnessRoom()
     app.state.sign_in = SignIn(access.sign_in) if access.sign_in else None
     # From the innermost to the outermost: whatever is refused carries the headers of all around.
     errors.install(app)
@@ -124,7 +143,17 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     app.include_router(health.router)
     app.include_router(widget.router)
     app.include_router(page.router)
-    for part in (console_sign_in, console, console_articles, console_dashboard, console_staff):
+    app.include_router(contribute.router)
+    for part in (
+        console_sign_in,
+        console,
+        console_articles,
+        console_dashboard,
+        console_freshness,
+        console_gaps,
+        console_outbox,
+        console_staff,
+    ):
         app.include_router(part.router)
     # With and without the stroke, as a redirect would lose the body of some clients.
     for path in ("/mcp", "/mcp/"):
@@ -146,13 +175,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with suppress(HelpdeskError):
         await publishing.resume()
     sorting: Sorting = app.state.sorting
-    beside = [
-        asyncio.create_task(work) for work in (services.desk.forgetting(), sorting.catching_up())
-    ]
+    gapping: Gapping = app.state.gapping
+    works = (services.desk.forgetting(), sorting.catching_up(), gapping.watching())
+    beside = [asyncio.create_task(work) for work in works]
+    if services.inbox:
+        beside.append(asyncio.create_task(services.inbox.polling(sorting.received)))
+    courier: Courier = app.state.courier
+    courier.start()
     try:
         async with app.state.mcp.serving():
             yield
     finally:
+        await courier.stop()
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.desk.database import DeskUnavailable
 from api.desk.drafts import DraftChanged, NoSuchDraft
 from api.desk.models import Conflict, NoSuchTicket, TicketClosed, TooManyMessages
+from api.desk.outbox import NoSuchDelivery
 from api.desk.staff import AlreadyListed, LastAdmin, NoSuchMember
 from api.sign_in import SignInRefused, SignInUnavailable
 from rag.errors import (
@@ -50,6 +51,7 @@ STATUS: Mapping[type[HelpdeskError], int] = {
     Conflict: 409,
     NoSuchDraft: 404,
     DraftChanged: 409,
+    NoSuchDelivery: 404,
     AlreadyListed: 409,
     NoSuchMember: 404,
     LastAdmin: 409,

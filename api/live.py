@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from rag.answerer import Answerer
 from rag.errors import HelpdeskError
@@ -22,6 +23,11 @@ class LiveIndex:
         self._build = build
         self._lock = threading.Lock()
         self._answerer: Answerer | None = None
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the index lies, and what commands keep beside it."""
+        return self._store.directory
 
     def answerer(self) -> Answerer:
         """Return the answerer of the current generation.

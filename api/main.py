@@ -9,7 +9,15 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from api.app import Access, Services, build_app
+from api.desk.delivery.mails import Mails, Sender
+from api.desk.delivery.models import Carrier, Channel
+from api.desk.delivery.smtp import Smtp, SmtpServer
+from api.desk.delivery.webhook import Webhook
+from api.desk.delivery.zammad import Zammad
 from api.desk.desk import Desk, open_desk
+from api.desk.inbox.inbox import Inbox
+from api.desk.inbox.mailbox import Account
+from api.desk.outbox import Outlets
 from api.desk.publishing import Publisher
 from api.live import LiveIndex
 from api.page.page import Page
@@ -18,6 +26,7 @@ from api.settings import ApiSettings, SignInSettings
 from api.sign_in import Provider
 from rag.answerer import Answerer
 from rag.embedder import Embedder
+from rag.gaps.issues import Repositories
 from rag.index import Store
 from rag.messages import Messages
 from rag.settings import Settings, read_settings
@@ -31,6 +40,7 @@ def create_app() -> FastAPI:
     """Build the app from the environment."""
     settings, own = read_settings(Settings), read_settings(ApiSettings)
     embedder = build_embedder(settings)
+    desk = build_desk(settings, own, embedder)
     chat, contact = _messages(settings.corpus_dir, "widget"), settings.answer.contact
 
     def build() -> Answerer:
@@ -41,10 +51,18 @@ def create_app() -> FastAPI:
             index=LiveIndex(Store(settings.data_dir), build),
             usage=Usage(settings.data_dir / USAGE),
             widget_texts=WidgetTexts(chat, contact),
-            page=Page(_messages(settings.corpus_dir, "page"), chat, contact),
-            desk=build_desk(settings, own, embedder),
+            page=Page(
+                _messages(settings.corpus_dir, "page"),
+                chat,
+                _messages(settings.corpus_dir, "contribute"),
+                contact,
+            ),
+            desk=desk,
             triager=build_triager(settings),
             publisher=_publisher(settings),
+            carriers=_carriers(settings, own),
+            inbox=build_inbox(settings, own, desk),
+            repositories=Repositories.load(settings.corpus_dir),
         ),
         Access(
             allowed_hosts=own.server.hosts,
@@ -76,6 +94,71 @@ def build_desk(settings: Settings, own: ApiSettings, embedder: Embedder | None =
         own.retention.conversation_days,
         own.retention.ticket_days,
         embedder,
+        _outlets(own),
+    )
+
+
+def _outlets(own: ApiSettings) -> Outlets:
+    """Where changes of tickets are told."""
+    return Outlets(
+        mail_domain=own.mail.sender.rpartition("@")[2] if own.mail.host else "",
+        team=bool(own.mail.team),
+        zammad=bool(own.zammad.url),
+        webhook=bool(own.webhook.url),
+    )
+
+
+def _carriers(settings: Settings, own: ApiSettings) -> dict[Channel, Carrier]:
+    """What takes them there.
+
+    Raises:
+        BadSetting: The texts of mails are broken.
+    """
+    mail, zammad, webhook, site = own.mail, own.zammad, own.webhook, own.address
+    carriers: dict[Channel, Carrier] = {}
+    if mail.host:
+        password = mail.password.get_secret_value()
+        server = SmtpServer(mail.host, mail.port, mail.security, mail.user, password)
+        sender = Sender(mail.name, mail.sender, mail.reply_to, mail.team)
+        smtp = Smtp(server, Mails(_messages(settings.corpus_dir, "mail"), sender, site))
+        carriers |= {"mail": smtp, "team": smtp}
+    if zammad.url:
+        token = zammad.token.get_secret_value()
+        carriers["zammad"] = Zammad(zammad.url, token, zammad.group, site)
+    if webhook.url:
+        carriers["webhook"] = Webhook(webhook.url, webhook.secret.get_secret_value(), site)
+    return carriers
+
+
+def open_inbox() -> tuple[Desk, Inbox | None]:
+    """Open the desk and its mailbox from the environment, to look into it once."""
+    settings, own = read_settings(Settings), read_settings(ApiSettings)
+    desk = build_desk(settings, own)
+    return desk, build_inbox(settings, own, desk)
+
+
+def build_inbox(settings: Settings, own: ApiSettings, desk: Desk) -> Inbox | None:
+    """What takes mails in; None: the settings name no mailbox."""
+    mailbox = own.inbox
+    if not mailbox.host:
+        return None
+    account = Account(
+        host=mailbox.host,
+        port=mailbox.port,
+        security=mailbox.security,
+        user=mailbox.user,
+        password=mailbox.password.get_secret_value(),
+        folder=mailbox.folder,
+        done_folder=mailbox.done_folder,
+    )
+    mail = own.mail
+    ours = (mailbox.user, mail.sender, mail.reply_to, mail.team, settings.answer.contact)
+    return Inbox(
+        account,
+        desk.intake,
+        [address for address in ours if "@" in address],
+        own.limits.tickets_per_hour,
+        mailbox.every_s,
     )
 
 

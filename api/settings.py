@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
+from email_validator import validate_email
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -17,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.desk.delivery.smtp import Security
 from api.origins import ANYONE, origin_of
 
 MIN_STAFF_TOKEN = 16
@@ -50,6 +52,38 @@ def _issuer(url: str) -> str:
     if address and parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
         raise ValueError("must begin with https://, as a secret is sent there")
     return address
+
+
+def _secured(url: str) -> str:
+    """As `_issuer`, with a query, too: some receivers are told apart by it."""
+    address = url.strip().rstrip("/")
+    if address:
+        parts = urlsplit(address)
+        _issuer(f"{parts.scheme}://{parts.netloc}{parts.path}")
+        if parts.fragment or not address.isprintable():
+            raise ValueError("must be an address without #")
+    return address
+
+
+def _line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("must be one line")
+    return text.strip()
+
+
+def _mailbox(address: str) -> str:
+    if not address.strip():
+        return ""
+    # A local domain such as `desk@localhost` is the operator's to name.
+    found = validate_email(
+        address.strip(),
+        check_deliverability=False,
+        test_environment=True,
+        globally_deliverable=False,
+    )
+    if not found.ascii_email:
+        raise ValueError("must be in plain letters")
+    return found.ascii_email
 
 
 class _Section(BaseModel):
@@ -155,6 +189,104 @@ class SignInSettings(_Section):
         return self
 
 
+class MailSettings(_Section):
+    """The server that mails are handed to, and who they are from."""
+
+    host: str = Field("", description="SMTP server; empty: no mail is sent")
+    port: Port = Field(587, description="its port: 587 with `starttls`, 465 with `tls`")
+    security: Security = Field(
+        "starttls",
+        description="`starttls`, `tls`, or `none`: not encrypted, which no password is sent over",
+    )
+    user: str = Field("", description="what it knows the helpdesk by; empty: it does not ask")
+    password: SecretStr = Field(SecretStr(""), description="goes with the user")
+    name: Annotated[str, AfterValidator(_line)] = Field(
+        "NMG Helpdesk", description="who mails are from, as people read it"
+    )
+    sender: Annotated[str, AfterValidator(_mailbox)] = Field(
+        "", description="address that mails are from"
+    )
+    reply_to: Annotated[str, AfterValidator(_mailbox)] = Field(
+        "",
+        description="mailbox that answers go to; empty: people are told to use their private link",
+    )
+    team: Annotated[str, AfterValidator(_mailbox)] = Field(
+        "",
+        description="address that is told of new questions and of what people write back, without"
+        " any of their words; empty: nobody is",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.host and not self.sender:
+            raise ValueError("HOST needs a SENDER, the address that mails are from")
+        if bool(self.user) != bool(self.password.get_secret_value()):
+            raise ValueError("USER and PASSWORD are set both, or none is")
+        if self.user and self.security == "none" and self.host not in _THIS_MACHINE:
+            raise ValueError("SECURITY=none with a PASSWORD would send it where others can read it")
+        return self
+
+
+class ZammadSettings(_Section):
+    """A Zammad that tickets are brought into."""
+
+    url: Annotated[str, AfterValidator(_secured)] = Field(
+        "", description="its address; empty: tickets are brought into none"
+    )
+    token: SecretStr = Field(SecretStr(""), description="of one of its agents")
+    group: str = Field("Users", description="the group of its that tickets go to")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.url) != bool(self.token.get_secret_value()):
+            raise ValueError("URL and TOKEN are set both, or none is")
+        return self
+
+
+class WebhookSettings(_Section):
+    """Any program that is told of changes of tickets."""
+
+    url: Annotated[str, AfterValidator(_secured)] = Field(
+        "", description="address that they are posted to; empty: none"
+    )
+    secret: SecretStr = Field(
+        SecretStr(""), description="what they are signed with, 16 characters or more"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.url and len(self.secret.get_secret_value()) < MIN_STAFF_TOKEN:
+            raise ValueError(f"URL needs a SECRET of {MIN_STAFF_TOKEN} characters or more")
+        return self
+
+
+class InboxSettings(_Section):
+    """The mailbox whose mails become tickets."""
+
+    host: str = Field("", description="IMAP server; empty: no mail is taken in")
+    port: Port = Field(993, description="its port: 993 with `tls`, 143 with `starttls`")
+    security: Security = Field(
+        "tls", description="`tls`, `starttls`, or `none`: not encrypted, on this machine only"
+    )
+    user: str = Field("", description="what it knows the mailbox by, mostly its address")
+    password: SecretStr = Field(SecretStr(""), description="goes with the user")
+    folder: Annotated[str, AfterValidator(_line)] = Field(
+        "INBOX", description="folder that is looked at; it should be the helpdesk's alone"
+    )
+    done_folder: str = Field(
+        "", description="folder that mails are moved to when they are taken; empty: they stay, read"
+    )
+    every_s: int = Field(60, ge=10, le=86_400, description="seconds between two looks")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.host and not (self.user and self.password.get_secret_value()):
+            raise ValueError("HOST needs USER and PASSWORD")
+        if self.host and self.security == "none" and self.host not in _THIS_MACHINE:
+            raise ValueError("SECURITY=none would send the password where others can read it")
+        return self
+
+
 class ApiSettings(BaseSettings):
     """All settings of the server."""
 
@@ -172,6 +304,10 @@ class ApiSettings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     desk: DeskSettings = DeskSettings()
     sign_in: SignInSettings = SignInSettings()
+    mail: MailSettings = MailSettings()
+    inbox: InboxSettings = InboxSettings()
+    zammad: ZammadSettings = ZammadSettings()
+    webhook: WebhookSettings = WebhookSettings()
     staff_token: SecretStr = Field(
         SecretStr(""),
         description="bearer token of staff calls, 16 characters or more; empty: there are none",

@@ -1,7 +1,8 @@
 """The desk from the command line: what is kept of people, who staff are, and the audit.
 
-``python -m api.desk status | forget | export | erase | verify | staff | admin``; run beside the
-server or without it.
+``python -m api.desk status | forget | export | erase | verify | staff | admin | gaps | inbox |
+outbox``;
+run beside the server or without it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from api.desk import staff_commands
+from api.desk import gap_command, inbox_command, outbox_commands, staff_commands
 from api.desk.audit import Noted
 from api.desk.audit import verify as verify_audit
 from api.desk.database import Database
@@ -28,7 +29,10 @@ from api.settings import ApiSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(staff_commands.app, name="staff")
+app.add_typer(outbox_commands.app, name="outbox")
 app.command("admin")(staff_commands.admin)
+app.command("gaps")(gap_command.gaps)
+app.command("inbox")(inbox_command.inbox)
 
 Address = Annotated[str, typer.Option(help="The person's e-mail address.")]
 

@@ -14,7 +14,10 @@ from api.desk.conversations import Conversations
 from api.desk.database import Database, DeskUnavailable
 from api.desk.drafts import Drafts
 from api.desk.figures import Figures
+from api.desk.gaps import Gaps
 from api.desk.handling import Handling
+from api.desk.inbox.intake import Intake
+from api.desk.outbox import NOWHERE, Outbox, Outlets
 from api.desk.queue import Queue
 from api.desk.retention import Retention
 from api.desk.sessions import Sessions
@@ -38,17 +41,25 @@ class Desk:
     """Its stores, and the threads that call them beside the event loop."""
 
     def __init__(
-        self, database: Database, days: int, ticket_days: int, embedder: Embedder | None = None
+        self,
+        database: Database,
+        days: int,
+        ticket_days: int,
+        embedder: Embedder | None = None,
+        outlets: Outlets = NOWHERE,
     ):
         """Put the stores over a database; conversations and tickets are kept for so many days."""
         self._database = database
+        self.outbox = Outbox(database, outlets)
         self.conversations = Conversations(database, days)
-        self.tickets = Tickets(database)
+        self.tickets = Tickets(database, self.outbox)
+        self.intake = Intake(database, self.tickets)
         self.queue = Queue(database)
-        self.handling = Handling(database)
+        self.handling = Handling(database, self.outbox)
         self.similar = Similar(database, embedder)
         self.drafts = Drafts(database)
         self.figures = Figures(database)
+        self.gaps = Gaps(database)
         self.staff = StaffList(database)
         self.sessions = Sessions(database)
         self.retention = Retention(database, days, ticket_days)
@@ -78,7 +89,12 @@ class Desk:
 
 
 def open_desk(
-    url: str, data_dir: Path, days: int, ticket_days: int = 0, embedder: Embedder | None = None
+    url: str,
+    data_dir: Path,
+    days: int,
+    ticket_days: int = 0,
+    embedder: Embedder | None = None,
+    outlets: Outlets = NOWHERE,
 ) -> Desk:
     """Open the desk, its tables up to date and what has expired forgotten.
 
@@ -88,6 +104,7 @@ def open_desk(
         days: How long conversations are kept.
         ticket_days: How long tickets are; 0: until somebody erases them.
         embedder: Compares tickets; None: they are not compared.
+        outlets: Where changes of tickets are told.
 
     Raises:
         BadSetting: The URL is none, or its driver is not installed.
@@ -95,7 +112,7 @@ def open_desk(
     """
     database = Database(url, data_dir)
     database.migrate()
-    desk = Desk(database, days, ticket_days, embedder)
+    desk = Desk(database, days, ticket_days, embedder, outlets)
     try:
         desk.retention.forget()
     except DeskUnavailable as error:

@@ -22,6 +22,7 @@ from api.desk.models import (
     Ticket,
     TicketClosed,
 )
+from api.desk.outbox import Outbox
 from api.desk.tickets import append, case_of, locked, store
 
 
@@ -33,9 +34,10 @@ class Handling:
     gives back the text that was to be written.
     """
 
-    def __init__(self, database: Database):
-        """Change them in a database."""
+    def __init__(self, database: Database, outbox: Outbox):
+        """Change them in a database, and have an outbox tell of it."""
         self._database = database
+        self._outbox = outbox
 
     def assign(self, by: Actor, seen: Seen, assignee: str | None) -> Case:
         """Give a ticket to one of staff, or to nobody; a new one is open then.
@@ -69,7 +71,8 @@ class Handling:
             ticket = _held(connection, by, seen, text)
             if ticket.state == "closed":
                 raise TicketClosed(text)
-            append(connection, ticket.ticket_id, "reply", by.who, text)
+            number = append(connection, ticket.ticket_id, "reply", by.who, text)
+            self._outbox.replied(connection, ticket, number)
             first = ticket.first_reply_at or datetime.now(UTC)
             changed = replace(ticket, state="pending", first_reply_at=first)
             store(connection, changed, by.who, "reply", ticket)

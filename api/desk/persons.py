@@ -19,7 +19,10 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 from api.desk.audit import OPERATOR
 from api.desk.database import Database
 from api.desk.retention import Counts, deleted
-from api.desk.tables import ANSWERS, FEEDBACK, MESSAGES, TICKET_VECTORS, TICKETS
+from api.desk.tables import ANSWERS, DRAFTS, FEEDBACK, MESSAGES, OUTBOX, TICKET_VECTORS, TICKETS
+
+_SECRET = ("token_sha256", "payload")
+"""Columns that hold private links, or tell whether one is right."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Person:
     """On the tickets: replies, notes of staff, and what the person wrote."""
     vectors: Sequence[Mapping[str, Any]]
     """Of the tickets, where they have one: numbers of 16 bits, in base64."""
+    deliveries: Sequence[Mapping[str, Any]]
+    """What was told of the tickets elsewhere, or is to be; not the token of the private link."""
+    drafts: Sequence[Mapping[str, Any]]
+    """Articles that were begun from the tickets."""
     answers: Sequence[Mapping[str, Any]]
     feedback: Sequence[Mapping[str, Any]]
     mentioned_in: Sequence[str]
@@ -65,6 +72,8 @@ class Persons:
                 tickets=_rows(connection, TICKETS, tickets),
                 messages=_messages(connection, tickets),
                 vectors=list(_vectors(connection, tickets)),
+                deliveries=_rows(connection, OUTBOX, _about(tickets)),
+                drafts=_rows(connection, DRAFTS, _made_of(tickets)),
                 answers=_rows(connection, ANSWERS, answers),
                 feedback=_rows(connection, FEEDBACK, of_them),
                 mentioned_in=list(_mentions(connection, address)),
@@ -118,7 +127,7 @@ def _rows(
     connection: Connection, table: Table, where: ColumnElement[bool]
 ) -> list[Mapping[str, Any]]:
     """Rows of a table, the oldest first; the hash of a private link tells nothing of anybody."""
-    columns = [column for column in table.columns if column.name != "token_sha256"]
+    columns = [column for column in table.columns if column.name not in _SECRET]
     wanted = select(*columns).where(where).order_by(table.c.created_at)
     return [dict(row._mapping) for row in connection.execute(wanted)]
 
@@ -129,6 +138,14 @@ def _messages(connection: Connection, tickets: ColumnElement[bool]) -> list[Mapp
     wanted = select(MESSAGES).where(MESSAGES.c.ticket_id.in_(chosen))
     ordered = wanted.order_by(MESSAGES.c.ticket_id, MESSAGES.c.number)
     return [dict(row._mapping) for row in connection.execute(ordered)]
+
+
+def _about(tickets: ColumnElement[bool]) -> ColumnElement[bool]:
+    return OUTBOX.c.ticket_id.in_(select(TICKETS.c.ticket_id).where(tickets))
+
+
+def _made_of(tickets: ColumnElement[bool]) -> ColumnElement[bool]:
+    return DRAFTS.c.ticket_id.in_(select(TICKETS.c.ticket_id).where(tickets))
 
 
 def _vectors(connection: Connection, tickets: ColumnElement[bool]) -> Iterator[Mapping[str, Any]]:

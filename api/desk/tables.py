@@ -266,3 +266,101 @@ DRAFTS = Table(
     Column("generation", Text),
     Index(None, "created_at", "draft_id"),
 )
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("delivery_id", String(32), primary_key=True),
+    # What is erased is not sent later.
+    Column(
+        "ticket_id",
+        String(16),
+        ForeignKey(TICKETS.c.ticket_id, ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("channel", String(8), nullable=False),
+    Column("what", String(16), nullable=False),
+    # What the ticket does not tell; null: it is sent.
+    Column("payload", JSON(none_as_null=True)),
+    # Of the mail, in angle brackets: answers name it, long after it is sent.
+    Column("message_id", String(255), index=True),
+    # What the receiver calls what was made there.
+    Column("reference", Text),
+    Column("created_at", UtcTime, nullable=False),
+    # Since when it is tried, by itself or as somebody wanted it.
+    Column("since", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("state", String(8), nullable=False),
+    # Its kind only, never its words.
+    Column("last_error", String(64)),
+    # Until then somebody is at it.
+    Column("claimed_until", UtcTime),
+    Column("done_at", UtcTime),
+    # What is due is looked for every few seconds.
+    Index(None, "state", "channel", "due_at"),
+)
+
+GAPS = Table(
+    "gaps",
+    METADATA,
+    # Of questions that ask for the same; it stays while they come and go.
+    Column("gap_id", String(16), primary_key=True),
+    Column("first_seen_at", UtcTime, nullable=False),
+    # From then on an index answers them; null: none does.
+    Column("closed_at", UtcTime),
+    # The generation that they were put to last; null: to none; empty: it was closed before.
+    Column("asked_in", Text),
+    # Names of the sections that sure answers to them cited at first, and which had not helped.
+    Column("cited", JSON, nullable=False),
+    # Where the answer should stand; null: no page is near.
+    Column("place", JSON(none_as_null=True)),
+    # What the answer that closed it cites first.
+    Column("closed_by", JSON(none_as_null=True)),
+)
+
+UNANSWERED = Table(
+    "unanswered",
+    METADATA,
+    # That of the answer or the ticket; it goes with them.
+    Column("question_id", String(64), primary_key=True),
+    Column(
+        "answer_id",
+        String(64),
+        ForeignKey(ANSWERS.c.answer_id, ondelete="CASCADE"),
+        index=True,
+    ),
+    Column(
+        "ticket_id",
+        String(16),
+        ForeignKey(TICKETS.c.ticket_id, ondelete="CASCADE"),
+        index=True,
+    ),
+    # Null: it has not been compared with the others yet.
+    Column("gap_id", String(16), ForeignKey(GAPS.c.gap_id, ondelete="SET NULL"), index=True),
+    Column("language", String(8), nullable=False),
+    # That it names.
+    Column("countries", JSON, nullable=False),
+    Column("model", Text, nullable=False),
+    # Of the question, personal data masked; numbers of 16 bits.
+    Column("vector", LargeBinary, nullable=False),
+)
+
+MAILS = Table(
+    "mails",
+    METADATA,
+    # Of what tells it from others; whoever stores it takes the mail, and nobody else does.
+    Column("mail_sha256", String(64), primary_key=True),
+    Column("taken_at", UtcTime, nullable=False),
+    Column("became", String(16), nullable=False),
+    # Of its Message-ID: answers to it belong to its ticket. Null: it has none.
+    Column("message_sha256", String(64), index=True),
+    # Null: it became nothing.
+    Column(
+        "ticket_id",
+        String(16),
+        ForeignKey(TICKETS.c.ticket_id, ondelete="CASCADE"),
+        index=True,
+    ),
+)

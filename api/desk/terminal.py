@@ -12,8 +12,11 @@ from email_validator import EmailNotValidError, validate_email
 from api.desk.database import DESK, Database, DeskUnavailable
 from api.desk.staff import AlreadyListed, LastAdmin, NoSuchMember
 from api.settings import ApiSettings
-from rag.errors import BadSetting
+from rag.answerer import Answerer
+from rag.errors import BadSetting, HelpdeskError
+from rag.gaps.issues import Repositories
 from rag.settings import Settings, read_settings
+from rag.wiring import build_answerer, build_embedder, open_index
 
 _Result = TypeVar("_Result")
 
@@ -36,6 +39,18 @@ def opened(*, make: bool = False) -> tuple[ApiSettings, Database]:
     except DeskUnavailable as error:
         fail(str(error))
     return own, database
+
+
+def answering() -> tuple[Answerer, Repositories]:
+    """Open the index that the settings name; also where its sources are written."""
+    try:
+        core = read_settings(Settings)
+        answerer = build_answerer(core, open_index(core), build_embedder(core))
+        return answerer, Repositories.load(core.corpus_dir)
+    except BadSetting as error:
+        fail(str(error), code=2)
+    except HelpdeskError as error:
+        fail(str(error))
 
 
 def done(work: Callable[[], _Result]) -> _Result:

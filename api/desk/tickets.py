@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,10 +22,12 @@ from api.desk.models import (
     Message,
     NewTicket,
     NoSuchTicket,
+    State,
     Ticket,
     TicketClosed,
     TooManyMessages,
 )
+from api.desk.outbox import Outbox
 from api.desk.tables import ANSWERS, DRAFTS, MESSAGES, TICKETS
 from api.desk.words import add_words, first_words, note_words
 from rag.models import Turn
@@ -44,12 +47,17 @@ MOST_UNANSWERED = 20
 class Tickets:
     """The table of tickets, for the people who ask and for whoever reads one."""
 
-    def __init__(self, database: Database):
-        """Keep them in a database."""
+    def __init__(self, database: Database, outbox: Outbox):
+        """Keep them in a database, and have an outbox tell of them."""
         self._database = database
+        self._outbox = outbox
 
-    def open(self, asked: NewTicket) -> tuple[Ticket, str]:
+    def open(self, asked: NewTicket, in_reply_to: str | None = None) -> tuple[Ticket, str]:
         """Store a ticket of somebody who has just agreed to that.
+
+        Args:
+            asked: What they want to know, and who they are.
+            in_reply_to: Message-ID of the mail that they asked by; None: it was no mail.
 
         Returns:
             The ticket, and the token of its private link, of which only the hash is kept.
@@ -57,38 +65,60 @@ class Tickets:
         Raises:
             DeskUnavailable: It is not stored.
         """
-        now, title = datetime.now(UTC), title_of(asked.question)
-        said = (turn.text for turn in asked.history if turn.role == "user")
+        # Before the turn to write: the history may be long.
+        title = title_of(asked.question)
+        words = words_about(asked, title)
+        with self._database.writing() as connection:
+            ticket, token = self.begin(connection, asked, title, words, in_reply_to)
+            record(connection, REQUESTER, "open", [ticket.ticket_id], ["state"])
+        return ticket, token
+
+    def begin(
+        self,
+        connection: Connection,
+        asked: NewTicket,
+        title: str,
+        words: Iterable[str],
+        in_reply_to: str | None,
+    ) -> tuple[Ticket, str]:
+        """Store a ticket as a part of more; whoever has it stored records that at the end.
+
+        Args:
+            connection: Of the transaction that writes all of it.
+            asked: See `open`.
+            title: Of the ticket.
+            words: That it is found by, besides its number.
+            in_reply_to: See `open`.
+
+        Returns:
+            As `open` does.
+        """
+        now = datetime.now(UTC)
         ticket_id = "NMG-" + "".join(secrets.choice(CROCKFORD) for _ in range(8))
         token = secrets.token_urlsafe(32)
-        # Before the turn to write: the history may be long.
-        words = first_words(
-            (ticket_id, title, asked.question, asked.name or "", asked.email, *said)
+        ticket = Ticket(
+            **vars(asked),
+            ticket_id=ticket_id,
+            created_at=now,
+            state="new",
+            consent_at=now,
+            title=title,
+            intent=None,
+            priority="normal",
+            group=None,
+            assignee=None,
+            tags=(),
+            first_reply_at=None,
+            updated_at=now,
+            closed_at=None,
+            version=1,
+            triage=None,
+            cited=_cited(connection, asked.answer_id),
         )
-        with self._database.writing() as connection:
-            ticket = Ticket(
-                **vars(asked),
-                ticket_id=ticket_id,
-                created_at=now,
-                state="new",
-                consent_at=now,
-                title=title,
-                intent=None,
-                priority="normal",
-                group=None,
-                assignee=None,
-                tags=(),
-                first_reply_at=None,
-                updated_at=now,
-                closed_at=None,
-                version=1,
-                triage=None,
-                cited=_cited(connection, asked.answer_id),
-            )
-            row = {**asdict(ticket), "token_sha256": _hash(token)}
-            connection.execute(insert(TICKETS).values(row))
-            add_words(connection, ticket_id, words)
-            record(connection, REQUESTER, "open", [ticket_id], ["state"])
+        row = {**asdict(ticket), "token_sha256": _hash(token)}
+        connection.execute(insert(TICKETS).values(row))
+        add_words(connection, ticket_id, dict.fromkeys([*first_words([ticket_id]), *words]))
+        self._outbox.opened(connection, ticket, token, in_reply_to)
         return ticket, token
 
     def follow(self, ticket_id: str, token: str) -> Followed | None:
@@ -123,15 +153,33 @@ class Tickets:
             ticket = _admitted(connection, ticket_id, token, lock=True)
             if ticket is None:
                 raise NoSuchTicket(text)
-            if ticket.state == "closed":
-                raise TicketClosed(text)
-            if _unanswered(connection, ticket_id) >= MOST_UNANSWERED:
-                raise TooManyMessages(text)
-            append(connection, ticket_id, "requester", None, text)
-            state = "open" if ticket.state in ("pending", "solved") else ticket.state
-            changed = store(connection, replace(ticket, state=state), REQUESTER, "write", ticket)
+            changed = self.add(connection, ticket, text)
             said = messages_of(connection, ticket_id)
         return Followed(changed, tuple(each for each in said if each.kind != "note"))
+
+    def add(self, connection: Connection, ticket: Ticket, text: str) -> Ticket:
+        """Add what the person who asked has to say to a ticket that is locked, and record it.
+
+        Args:
+            connection: Of a transaction that changes nothing after this.
+            ticket: As it is.
+            text: Theirs.
+
+        Returns:
+            The ticket as it is then.
+
+        Raises:
+            TicketClosed: Nothing can be added.
+            TooManyMessages: Nothing can be added before somebody replies.
+        """
+        if ticket.state == "closed":
+            raise TicketClosed(text)
+        if _unanswered(connection, ticket.ticket_id) >= MOST_UNANSWERED:
+            raise TooManyMessages(text)
+        number = append(connection, ticket.ticket_id, "requester", None, text)
+        self._outbox.written(connection, ticket, number)
+        state: State = "open" if ticket.state in ("pending", "solved") else ticket.state
+        return store(connection, replace(ticket, state=state), REQUESTER, "write", ticket)
 
     def read(self, by: Actor, ticket_id: str) -> Case:
         """Return all that is known of a ticket.
@@ -145,6 +193,12 @@ class Tickets:
         if not by.sees(found.ticket.country):
             raise NoSuchTicket
         return found
+
+
+def words_about(asked: NewTicket, title: str) -> list[str]:
+    """Return the words that a new ticket is found by, besides its number."""
+    said = (turn.text for turn in asked.history if turn.role == "user")
+    return first_words((title, asked.question, asked.name or "", asked.email, *said))
 
 
 def title_of(question: str) -> str:
@@ -195,8 +249,8 @@ def messages_of(connection: Connection, ticket_id: str) -> tuple[Message, ...]:
 
 def append(
     connection: Connection, ticket_id: str, kind: Kind, author: str | None, text: str
-) -> None:
-    """Add a message to a ticket that is locked."""
+) -> int:
+    """Add a message to a ticket that is locked, and return its number."""
     of_it = MESSAGES.c.ticket_id == ticket_id
     last = connection.scalar(select(func.max(MESSAGES.c.number)).where(of_it)) or 0
     connection.execute(
@@ -210,6 +264,7 @@ def append(
         )
     )
     add_words(connection, ticket_id, first_words([text]))
+    return last + 1
 
 
 def _unanswered(connection: Connection, ticket_id: str) -> int:

@@ -18,16 +18,18 @@ _TEMPLATES = Path(__file__).parent.parent / "templates"
 class Page:
     """Its texts, its templates, and what it tells of the index."""
 
-    def __init__(self, page: Messages, chat: Messages, contact: str):
+    def __init__(self, page: Messages, chat: Messages, contribution: Messages, contact: str):
         """Put the page together.
 
         Args:
             page: What it says.
             chat: What the chat says, and the page where both say the same.
+            contribution: What the page says by which resources are contributed.
             contact: Mail address of a person.
         """
         self._page = page
         self._chat = chat
+        self.contribution = contribution
         self.contact = contact
         self._sources: tuple[str, tuple[SourceRow, ...]] = ("", ())
         self._templates = Environment(

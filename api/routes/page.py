@@ -32,14 +32,14 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": _POLICY,
     "Vary": "Accept-Language",
     # Without one a browser sends our own form as if it came from nowhere, and it is refused.
     "Referrer-Policy": "same-origin",
 }
-_AGAIN = {**_HEADERS, "Cache-Control": "no-cache"}
-_PRIVATE = {**_HEADERS, "Cache-Control": "no-store"}
+_AGAIN = {**HEADERS, "Cache-Control": "no-cache"}
+_PRIVATE = {**HEADERS, "Cache-Control": "no-store"}
 _TICKET = {
     **_PRIVATE,
     "X-Robots-Tag": "noindex",
@@ -109,7 +109,7 @@ async def ask(request: Request) -> HTMLResponse:
         return await show(answerer, wrong=_wrong(asked, texts), status=422)
     limit: RateLimit = request.app.state.rate_limit
     if wait_s := limit.call(request.scope):
-        wrong, headers = _later(texts, wait_s)
+        wrong, headers = later(texts, wait_s)
         return await show(answerer, wrong=wrong, status=429, headers={**_PRIVATE, **headers})
     try:
         answer = await answering.answer(answerer, question.to_question(()))
@@ -161,7 +161,7 @@ async def write_back(ticket_id: str, request: Request) -> Response:
     except ValidationError:
         return show(found, wrong=_wrong_message(text, texts), status=422)
     if wait_s := limit.call(request.scope):
-        wrong, headers = _later(texts, wait_s)
+        wrong, headers = later(texts, wait_s)
         return show(found, wrong=wrong, status=429, headers=headers)
     try:
         await desk.beside(partial(desk.tickets.write_back, ticket_id, token, added.text))
@@ -242,7 +242,7 @@ def _failed(request: Request, texts: PageTexts) -> str:
     return texts.as_chat("failed", email=site.contact)
 
 
-def _later(texts: PageTexts, wait_s: int) -> tuple[str, dict[str, str]]:
+def later(texts: PageTexts, wait_s: int) -> tuple[str, dict[str, str]]:
     """Say to whom asks too often when to come back."""
     later = texts.as_chat("rate_limited", seconds=str(wait_s), wait=texts.seconds(wait_s))
     return later, {"Retry-After": str(wait_s)}

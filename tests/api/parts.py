@@ -46,7 +46,12 @@ def services(
         index=index,
         usage=Usage(data_dir / USAGE),
         widget_texts=WidgetTexts(chat, shelf.CONTACT),
-        page=Page(Messages.load(messages / "page"), chat, shelf.CONTACT),
+        page=Page(
+            Messages.load(messages / "page"),
+            chat,
+            Messages.load(messages / "contribute"),
+            shelf.CONTACT,
+        ),
         desk=open_desk("", data_dir, DAYS, embedder=embedder),
         triager=Triager(
             FixedSorter,  # type: ignore[arg-type]

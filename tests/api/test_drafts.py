@@ -11,7 +11,8 @@ import pytest
 from actors import OTHER, PORTUGAL, STAFF
 
 from api.desk.audit import verify
-from api.desk.desk import Desk
+from api.desk.database import Database
+from api.desk.desk import Desk, open_desk
 from api.desk.drafts import (
     Content,
     Draft,
@@ -22,6 +23,8 @@ from api.desk.drafts import (
     Outcome,
     SeenDraft,
 )
+from api.desk.models import NewTicket, Seen
+from api.desk.persons import Persons
 from rag.models import Evidence
 
 SENTENCE = Evidence(
@@ -117,16 +120,17 @@ def test_what_is_being_published_is_not_changed(opened: Desk) -> None:
 
 def test_a_draft_is_published_written_anew_and_withdrawn(opened: Desk) -> None:
     draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
-    opened.drafts.finish(draft.draft_id, Outcome("published", (), "sharing", "20260101"))
+    opened.drafts.finish(_seen(draft), Outcome("published", (), "20260101"))
     draft = opened.drafts.read(STAFF, draft.draft_id)
-    assert (draft.state, draft.article_id, draft.generation) == ("published", "sharing", "20260101")
+    name = f"sharing-{draft.draft_id[2:].lower()}"
+    assert (draft.state, draft.article_id, draft.generation) == ("published", name, "20260101")
     draft = opened.drafts.save(STAFF, _seen(draft), "Sharing, anew", CONTENT)
-    assert (draft.state, draft.generation) == ("draft", "20260101")
+    assert (draft.state, draft.article_id, draft.generation) == ("draft", name, "20260101")
     draft = opened.drafts.withdraw(STAFF, _seen(draft))
     assert draft.state == "withdrawing"
-    opened.drafts.finish(draft.draft_id, Outcome("withdrawn"))
+    opened.drafts.finish(_seen(draft), Outcome("withdrawn", gone=True))
     draft = opened.drafts.read(STAFF, draft.draft_id)
-    assert (draft.state, draft.article_id, draft.generation) == ("withdrawn", "sharing", None)
+    assert (draft.state, draft.article_id, draft.generation) == ("withdrawn", None, None)
 
 
 def test_what_was_never_published_is_withdrawn_at_once(opened: Desk) -> None:
@@ -136,7 +140,7 @@ def test_what_was_never_published_is_withdrawn_at_once(opened: Desk) -> None:
 def test_a_refused_draft_says_why_until_it_is_published_again(opened: Desk) -> None:
     draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
     found = Found("stale", "its sentence is gone")
-    opened.drafts.finish(draft.draft_id, Outcome("refused", (found,)))
+    opened.drafts.finish(_seen(draft), Outcome("refused", (found,)))
     draft = opened.drafts.read(STAFF, draft.draft_id)
     assert (draft.state, draft.findings) == ("refused", (found,))
     draft = opened.drafts.save(STAFF, _seen(draft), "Sharing, mended", CONTENT)
@@ -152,15 +156,55 @@ def test_what_a_server_left_half_done_is_given_back_with_a_word(opened: Desk) ->
     assert (back.state, [each.kind for each in back.findings]) == ("draft", ["interrupted"])
     assert opened.drafts.read(STAFF, other.draft_id) == other
     assert opened.drafts.resume() == []
-    # It was not half done after all: another server was at it.
-    opened.drafts.finish(draft.draft_id, Outcome("published", (), "sharing", "20260101"))
+    # Whoever began it comes too late, and what was begun anew is not theirs.
+    assert not opened.drafts.waits(_seen(draft))
+    anew = opened.drafts.publish(STAFF, _seen(back))
+    assert opened.drafts.waits(_seen(anew))
+    opened.drafts.finish(_seen(draft), Outcome("published", (), "20260101"))
+    assert opened.drafts.read(STAFF, draft.draft_id) == anew
+
+
+def test_what_another_is_still_at_is_not_given_back(opened: Desk) -> None:
+    draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
+    assert opened.drafts.resume([draft.draft_id]) == []
+    assert opened.drafts.read(STAFF, draft.draft_id) == draft
+
+
+def test_what_was_broken_off_can_be_withdrawn_from_the_index(opened: Desk) -> None:
+    draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
+    assert draft.article_id
+    opened.drafts.resume()
     back = opened.drafts.read(STAFF, draft.draft_id)
-    assert (back.state, back.article_id) == ("draft", "sharing")
+    assert opened.drafts.withdraw(STAFF, _seen(back)).state == "withdrawing"
+
+
+def test_what_is_known_to_be_nowhere_is_given_up_at_once(opened: Desk) -> None:
+    draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
+    opened.drafts.finish(_seen(draft), Outcome("refused", gone=True))
+    back = opened.drafts.read(STAFF, draft.draft_id)
+    assert back.article_id is None
+    assert opened.drafts.withdraw(STAFF, _seen(back)).state == "withdrawn"
+
+
+def test_an_article_keeps_its_name_under_another_title(opened: Desk) -> None:
+    draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
+    opened.drafts.finish(_seen(draft), Outcome("published", (), "20260101"))
+    back = opened.drafts.read(STAFF, draft.draft_id)
+    saved = opened.drafts.save(STAFF, _seen(back), "Another title", CONTENT)
+    assert opened.drafts.publish(STAFF, _seen(saved)).article_id == draft.article_id
+
+
+def test_two_articles_of_the_same_title_never_share_a_name(opened: Desk) -> None:
+    one, other = (
+        opened.drafts.publish(STAFF, _seen(_begun(opened, ticket=each))).article_id
+        for each in ("NMG-1", "NMG-2")
+    )
+    assert one != other
 
 
 def test_what_was_half_withdrawn_is_still_published(opened: Desk) -> None:
     draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
-    opened.drafts.finish(draft.draft_id, Outcome("published", (), "sharing", "20260101"))
+    opened.drafts.finish(_seen(draft), Outcome("published", (), "20260101"))
     opened.drafts.withdraw(STAFF, _seen(opened.drafts.read(STAFF, draft.draft_id)))
     opened.drafts.resume()
     assert opened.drafts.read(STAFF, draft.draft_id).state == "published"
@@ -189,7 +233,7 @@ def test_drafts_of_other_countries_are_none_of_theirs(opened: Desk, country: str
 def test_a_draft_that_nobody_knows_is_none(opened: Desk, draft_id: str) -> None:
     with pytest.raises(NoSuchDraft):
         opened.drafts.read(STAFF, draft_id)
-    opened.drafts.finish(draft_id, Outcome("published"))
+    opened.drafts.finish(SeenDraft(draft_id, 1), Outcome("published"))
 
 
 def test_the_last_changed_is_listed_first(opened: Desk) -> None:
@@ -208,12 +252,51 @@ def test_the_audit_tells_what_was_done_and_never_what_was_written(
         OTHER, _seen(draft), draft.title, replace(CONTENT, reviewed_by="Helpdesk lead")
     )
     draft = opened.drafts.publish(STAFF, _seen(draft))
-    opened.drafts.finish(draft.draft_id, Outcome("published", (), "sharing", "20260101"))
+    opened.drafts.finish(_seen(draft), Outcome("published", (), "20260101"))
     history = opened.drafts.history(STAFF, draft.draft_id)
     assert [(each.who, each.action, each.fields) for each in history] == [
         ("staff", "draft", ("content", "title")),
         ("another", "edit", ("content",)),
-        ("staff", "publish", ("state",)),
-        ("helpdesk", "published", ("article_id", "generation", "state")),
+        ("staff", "publish", ("article_id", "state")),
+        ("helpdesk", "published", ("generation", "state")),
     ]
     assert verify(opened._database).broken_at is None
+
+
+def test_a_draft_goes_where_its_ticket_goes(opened: Desk) -> None:
+    asked = NewTicket("May we share?", (), None, None, "ada@clinic.example", "PT", "en")
+    ticket = opened.tickets.open(asked)[0]
+    draft = _begun(opened, "PT", ticket.ticket_id)
+    opened.drafts.read(PORTUGAL, draft.draft_id)
+    opened.handling.change(STAFF, Seen(ticket.ticket_id, 1), {"country": "ES"})
+    with pytest.raises(NoSuchDraft):
+        opened.drafts.read(PORTUGAL, draft.draft_id)
+    assert opened.drafts.read(STAFF, draft.draft_id).country == "ES"
+
+
+def test_what_was_begun_from_the_ticket_of_somebody_goes_with_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    desk = open_desk(database_url, tmp_path / "data", 30)
+    asked = NewTicket("May we share?", (), None, None, "ada@clinic.example", "PT", "en")
+    one, other, third = (desk.tickets.open(asked)[0].ticket_id for _ in range(3))
+    kept = _begun(desk, "PT", "NMG-OTHER")
+    begun = _begun(desk, "PT", one)
+    public = _begun(desk, "PT", other)
+    on_its_way = desk.drafts.publish(STAFF, _seen(public))
+    desk.drafts.finish(_seen(on_its_way), Outcome("published", (), "2026"))
+    # Nobody knows yet whether this is public.
+    unsure = desk.drafts.publish(STAFF, _seen(_begun(desk, "PT", third)))
+    database = Database(database_url, tmp_path / "data")
+    persons = Persons(database)
+    found = persons.find("Ada@clinic.example")
+    ids = {each.draft_id for each in (begun, public, unsure)}
+    assert {each["draft_id"] for each in found.drafts} == ids
+    persons.erase("ada@clinic.example")
+    with pytest.raises(NoSuchDraft):
+        desk.drafts.read(STAFF, begun.draft_id)
+    for each in (public, unsure):
+        assert desk.drafts.read(STAFF, each.draft_id).ticket_id is None
+    assert desk.drafts.read(STAFF, kept.draft_id) == kept
+    database.close()
+    desk.close()

@@ -25,7 +25,7 @@ def _in_many_languages(store: Store) -> TestClient:
     english, chat = Messages.load(FILES).texts[FALLBACK], Messages.load(FILES.parent / "widget")
     texts = {code: {"ask": f"ask in {code}"} for code in LANGUAGES} | {FALLBACK: english}
     app = app_over(store)
-    page = Page(Messages(texts), chat, shelf.CONTACT)
+    page = Page(Messages(texts), chat, Messages({FALLBACK: {}}), shelf.CONTACT)
     app.state.services = replace(app.state.services, page=page)
     return TestClient(app)
 

@@ -39,6 +39,14 @@ class Handler(BaseHTTPRequestHandler):
         """The headers of the request, names in lower case."""
         return {name.lower(): value for name, value in self.headers.items()}
 
+    def whole_body(self) -> bytes:
+        """What was sent; a client that went before the end has sent nothing."""
+        length = int(self.headers["Content-Length"])
+        body: bytes = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionResetError
+        return body
+
     def reply(self, status: int, body: bytes = b"", headers: Mapping[str, str] = {}) -> None:
         """Send a whole answer."""
         self.send_response(status)

@@ -1,0 +1,1 @@
+"""How what happens to tickets is told elsewhere: by mail, to Zammad, to a webhook."""

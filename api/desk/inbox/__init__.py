@@ -1,0 +1,1 @@
+"""Mails that come in: read, judged, and made into tickets and messages."""
