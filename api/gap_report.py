@@ -6,6 +6,7 @@ that they may see, and it counts as many.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ _FEW = 3
 """Questions below which nobody can tell."""
 _WEIGHTS: Mapping[Trend, float] = {"rising": 1.5, "steady": 1.0, "falling": 1 / 1.5}
 """What a question counts when gaps are put in order."""
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ class GapReport:
     def __init__(self, gaps: Gaps):
         """Read and keep what is known of gaps there."""
         self._gaps = gaps
+        # Generations, and questions and gaps that cannot be put to them: not tried again.
+        self._failed: set[tuple[str, str]] = set()
 
     def refresh(self, answerer: Answerer, now: datetime, most: int) -> int:
         """Compare new questions with those before, and put them into their gaps.
@@ -141,17 +145,24 @@ class GapReport:
             most: New questions that are looked at this time; each takes a few ms.
 
         Returns:
-            How many are left for later.
+            How many are left for later; one that fails is left out, and stops no other.
 
         Raises:
             DeskUnavailable: They cannot be read or kept.
         """
-        model = answerer.generation.info.embedder
+        info = answerer.generation.info
+        model = info.embedder
         asked = self._gaps.unanswered(_since(now), now)
         compared = self._gaps.compared(model)
-        new = [each for each in asked if each.question_id not in compared]
+        new = [
+            each
+            for each in asked
+            if each.question_id not in compared
+            and (info.generation, each.question_id) not in self._failed
+        ]
         if chosen := new[:most]:
-            self._gaps.note(model, [_compare(answerer, each) for each in chosen])
+            found = (self._compare(answerer, each) for each in chosen)
+            self._gaps.note(model, [each for each in found if each])
             compared = self._gaps.compared(model)
         there = [compared[each.question_id] for each in asked if each.question_id in compared]
         if any(each.gap_id is None for each in there):
@@ -168,7 +179,7 @@ class GapReport:
             most: Gaps that are looked at this time, the largest first; each takes some 0.1 s.
 
         Returns:
-            How many were.
+            How many were; one that fails is left out, and stops no other.
 
         Raises:
             DeskUnavailable: They cannot be read or kept.
@@ -183,15 +194,33 @@ class GapReport:
             if gap_id in known
             and known[gap_id].closed_at is None
             and known[gap_id].asked_in != info.generation
+            and (info.generation, gap_id) not in self._failed
         ]
         for gap in due[:most]:
             self._settle_one(answerer, gap, members[gap.gap_id])
         return len(due[:most])
 
+    def _compare(self, answerer: Answerer, question: Unanswered) -> Compared | None:
+        try:
+            asked = asked_of(answerer.retriever, question.text)
+        except Exception as error:  # noqa: BLE001 - whatever was typed, the others go on
+            self._skip(answerer, question.question_id, error)
+            return None
+        return Compared(question.question_id, question.ticket, asked)
+
+    def _skip(self, answerer: Answerer, name: str, error: Exception) -> None:
+        _LOG.warning("left out of the gaps: %s", type(error).__name__)
+        self._failed.add((answerer.generation.info.generation, name))
+
     def _settle_one(self, answerer: Answerer, gap: KnownGap, members: Sequence[_Member]) -> None:
         generation = answerer.generation.info.generation
         chosen = _chosen(members)
-        heard = [hear(answerer, each.question.text) for each in chosen]
+        try:
+            heard = [hear(answerer, each.question.text) for each in chosen]
+            place = place_of(heard)
+        except Exception as error:  # noqa: BLE001 - as for questions
+            self._skip(answerer, gap.gap_id, error)
+            return
         # What had not helped before is no answer now.
         useless = gap.cited.union(*(each.question.cited for each in members))
         newer = all(each.question.generation != generation for each in members)
@@ -202,7 +231,7 @@ class GapReport:
         elif gap.asked_in is None and _majority([each.strong for each in heard]):
             # Asked by themselves they are answered: something else was wrong.
             cited = cited.union(*(cited_names(each.citations) for each in heard if each.strong))
-        self._gaps.told(gap, generation, cited, place_of(heard), closing)
+        self._gaps.told(gap, generation, cited, place, closing)
 
     def read(self, by: Actor, weeks: int, now: datetime, model: str) -> Report:
         """Return what was not answered in some weeks, of the questions that somebody may see.
@@ -272,11 +301,6 @@ class _Span:
 
 def _since(now: datetime) -> datetime:
     return first_monday(now, WEEKS[-1])
-
-
-def _compare(answerer: Answerer, question: Unanswered) -> Compared:
-    asked = asked_of(answerer.retriever, question.text)
-    return Compared(question.question_id, question.ticket, asked)
 
 
 def _members(

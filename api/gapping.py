@@ -43,6 +43,8 @@ class Gapping:
     async def read(self, by: Actor, weeks: int) -> Report:
         """Return what was not answered in some weeks, of the questions that somebody may see.
 
+        What is new is looked at first; where that fails, what is known already is told.
+
         Raises:
             DeskUnavailable: It cannot be read.
             HelpdeskError: There is no index that answers.
@@ -52,8 +54,11 @@ class Gapping:
         model = answerer.generation.info.embedder
         if not self._turn.locked():
             async with self._turn:
-                await self._beside(partial(self._report.refresh, answerer, now, _COMPARED_NOW))
-                await self._beside(partial(self._report.settle, answerer, now, _PUT_NOW))
+                try:
+                    await self._beside(partial(self._report.refresh, answerer, now, _COMPARED_NOW))
+                    await self._beside(partial(self._report.settle, answerer, now, _PUT_NOW))
+                except Exception as error:  # noqa: BLE001 - reading needs nothing of it
+                    _LOG.warning("gaps are shown as they were: %s", type(error).__name__)
         return await self._beside(partial(self._report.read, by, weeks, now, model))
 
     async def watching(self) -> NoReturn:

@@ -230,7 +230,7 @@ class MailSettings(_Section):
 class ZammadSettings(_Section):
     """A Zammad that tickets are brought into."""
 
-    url: Annotated[str, AfterValidator(_secured)] = Field(
+    url: Annotated[str, AfterValidator(_issuer)] = Field(
         "", description="its address; empty: tickets are brought into none"
     )
     token: SecretStr = Field(SecretStr(""), description="of one of its agents")
@@ -324,6 +324,20 @@ class ApiSettings(BaseSettings):
         if 0 < len(token.get_secret_value()) < MIN_STAFF_TOKEN:
             raise ValueError(f"must have {MIN_STAFF_TOKEN} characters or more")
         return token
+
+    @model_validator(mode="after")
+    def _links_and_replies_arrive(self) -> Self:
+        """Whoever gets a mail can follow its link, and whoever writes one gets the reply."""
+        told = self.mail.host or self.zammad.url or self.webhook.url
+        if told and not self.server.public_url:
+            raise ValueError(
+                "HELPDESK_SERVER__PUBLIC_URL is needed with MAIL, ZAMMAD or WEBHOOK, for links"
+            )
+        if self.inbox.host and not self.mail.host:
+            raise ValueError(
+                "HELPDESK_MAIL__HOST is needed with INBOX: replies to mails would go nowhere"
+            )
+        return self
 
     @property
     def address(self) -> str:

@@ -139,8 +139,14 @@ class Answerer:
         """Answer with citations, or abstain with a reason and a next step."""
         return next(each for each in self.stream(question) if isinstance(each, Answer))
 
-    def stream(self, question: Question) -> Generator[Brought | Delta | Answer]:
+    def stream(
+        self, question: Question, *, rewritten: bool = True
+    ) -> Generator[Brought | Delta | Answer]:
         """Answer step by step.
+
+        Args:
+            question: What is asked.
+            rewritten: Whether the language model, if there is one, says it in its own words.
 
         Yields:
             What retrieval brought; the text in pieces, which joined are the text of
@@ -167,7 +173,7 @@ class Answerer:
             doubt = self._checks.doubter.doubt(found.query, found)
             case = _Case(question, asked, found, doubt, voice)
             reply = self._reply(case, refusal)
-            if self._author and reply.answer.status == "answered":
+            if rewritten and self._author and reply.answer.status == "answered":
                 note = reply.answer.article
                 article = self._by_id[note.id] if note else None
                 answer = yield from self._author.rewrite(

@@ -129,4 +129,6 @@ def read_settings(kind: type[Chosen]) -> Chosen:
             raise BadSetting(f"settings: {error}") from error
         first = error.errors()[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
-        raise BadSetting(f"setting {name}: {first['msg']}") from error
+        # What has to do with several is told without a name of its own.
+        where = f"setting {name}" if name else "settings"
+        raise BadSetting(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error

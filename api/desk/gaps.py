@@ -153,15 +153,26 @@ class Gaps:
     def note(self, model: str, questions: Sequence[Compared]) -> None:
         """Keep what is known of questions; those that have gone meanwhile are left out.
 
+        A question that another model has compared stays in its gap.
+
         Raises:
             DeskUnavailable: It is not kept.
         """
         with self._database.writing(durable=False) as connection:
             ids = [each.question_id for each in questions]
+            of_them = UNANSWERED.c.question_id.in_(ids)
+            before = connection.execute(
+                select(UNANSWERED.c.question_id, UNANSWERED.c.gap_id).where(of_them)
+            )
+            gaps = {row.question_id: row.gap_id for row in before}
             # With the vectors of another model nothing can be compared.
-            connection.execute(delete(UNANSWERED).where(UNANSWERED.c.question_id.in_(ids)))
+            connection.execute(delete(UNANSWERED).where(of_them))
             there = _there(connection, ids)
-            rows = [_row(model, each) for each in questions if each.question_id in there]
+            rows = [
+                _row(model, each, gaps.get(each.question_id))
+                for each in questions
+                if each.question_id in there
+            ]
             if rows:
                 connection.execute(insert(UNANSWERED), rows)
 
@@ -339,12 +350,12 @@ def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
     return {*connection.scalars(answers), *connection.scalars(tickets)}
 
 
-def _row(model: str, question: Compared) -> dict[str, Any]:
+def _row(model: str, question: Compared, gap_id: str | None) -> dict[str, Any]:
     return {
         "question_id": question.question_id,
         "answer_id": None if question.ticket else question.question_id,
         "ticket_id": question.question_id if question.ticket else None,
-        "gap_id": None,
+        "gap_id": gap_id,
         "language": question.asked.language,
         "countries": list(question.asked.countries),
         "model": model,

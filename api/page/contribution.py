@@ -263,9 +263,13 @@ def _fault_of_text(text: str, longest: int) -> str:
     return "" if "\0" not in text else "error_line"
 
 
-def _is_email(address: str) -> bool:
+def checked_email(address: str) -> str | None:
+    """Return an address as it is kept, so that it is found by it again; None: it is none."""
     try:
-        _EMAIL.validate_python(address)
+        return _EMAIL.validate_python(address)
     except ValidationError:
-        return False
-    return True
+        return None
+
+
+def _is_email(address: str) -> bool:
+    return checked_email(address) is not None

@@ -29,6 +29,7 @@ from api.page.contribution import (
     MAX_TITLE,
     Contribution,
     Letter,
+    checked_email,
     letter_of,
 )
 from api.page.page import Page
@@ -101,7 +102,7 @@ async def _opened(request: Request, texts: PageTexts, given: Contribution) -> Re
         history=(),
         answer_id=None,
         name=given.name or None,
-        email=given.email,
+        email=checked_email(given.email) or given.email,
         country=given.country,
         language=texts.language,
     )

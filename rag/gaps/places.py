@@ -53,12 +53,14 @@ class Heard:
 def hear(answerer: Answerer, text: str) -> Heard:
     """Ask a question once more, as if nobody had asked anything before.
 
+    No language model is asked: nobody reads the answer.
+
     Args:
         answerer: Of the index that is to answer now.
         text: What was asked, personal data masked.
     """
     brought: tuple[Passage, ...] = ()
-    for step in answerer.stream(Question(text)):
+    for step in answerer.stream(Question(text), rewritten=False):
         if isinstance(step, Brought):
             brought = step.passages
         elif isinstance(step, Answer):

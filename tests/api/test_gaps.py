@@ -22,8 +22,10 @@ from pages import one
 from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
+from api import gap_report
 from api.desk import gap_command
 from api.desk.__main__ import app as command
+from api.desk.database import DeskUnavailable
 from api.desk.desk import Desk, open_desk
 from api.desk.tables import ANSWERS, FEEDBACK, GAPS, TICKETS, UNANSWERED
 from api.gap_report import GapReport, Report, trend
@@ -356,6 +358,56 @@ def _sure(answerer: Answerer) -> str:
     return question
 
 
+class _Another(HashingEmbedder):
+    name = "another"
+
+
+def test_gaps_stay_what_they_are_when_questions_are_compared_by_another_model(
+    ask: Ask, look: Callable[..., Report], answerer: Answerer, tmp_path: Path
+) -> None:
+    ask(_sure(answerer))
+    ask("walrus tusk price")
+    ask("price of walrus tusk")
+    before = look()
+    assert (len(before.closed), len(before.gaps)) == (1, 1)
+    model = _Another()
+    store = shelf.written(tmp_path / "index", shelf.framework(), shelf.SECOND, model)
+    after = look(over=shelf.answerer_over(store.open(), model))
+    assert [each.gap_id for each in after.every] == [each.gap_id for each in before.every]
+    assert len(after.closed) == 1
+
+
+@pytest.mark.parametrize("fails", ["asked_of", "hear"])
+def test_a_question_that_cannot_be_put_stops_no_other(
+    opened: Desk, ask: Ask, answerer: Answerer, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, fails: str,
+) -> None:  # fmt: skip
+    work = getattr(gap_report, fails)
+
+    def failing(over: object, text: str) -> object:
+        if "walrus" in text:
+            raise ValueError(text)
+        return work(over, text)
+
+    monkeypatch.setattr(gap_report, fails, failing)
+    ask("zebra stripe colour")
+    ask("walrus tusk price")
+    ask("parrot song")
+    report, now = GapReport(opened.gaps), datetime.now(UTC)
+    for step in (report.refresh, report.settle):
+        # It ends, as whoever waits for nothing to be left needs it to.
+        for _ in range(9):
+            if not step(answerer, now, 1):
+                break
+        else:
+            pytest.fail("there is always something left")
+    found = report.read(STAFF, 4, now, MODEL)
+    done = {each.title for each in found.every if each.looked_up}
+    assert done == {"zebra stripe colour", "parrot song"}
+    assert "ValueError" in caplog.text
+    assert "walrus" not in caplog.text
+
+
 # ---- pages
 
 
@@ -407,6 +459,22 @@ def test_what_is_new_is_looked_at_beside_the_server_until_nothing_is_left(
     known = grace.desk.gaps.known().values()
     assert {each.asked_in for each in known} == {shelf.FIRST}
     assert "not looked up yet" not in grace.http.get("/desk/gaps").text.lower()
+
+
+def test_what_is_known_is_shown_where_nothing_new_can_be_kept(
+    app: FastAPI,
+    grace: Colleague,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(*_: object) -> int:
+        raise DeskUnavailable("no room for =walrus")
+
+    grace.page("/desk/gaps")
+    monkeypatch.setattr(GapReport, "refresh", full)
+    assert "price of walrus tusk" in grace.page("/desk/gaps").get_text()
+    assert "DeskUnavailable" in caplog.text
+    assert "=walrus" not in caplog.text
 
 
 def test_whoever_has_a_country_sees_no_gap_of_another(joao: Colleague, grace: Colleague) -> None:

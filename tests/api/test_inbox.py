@@ -258,6 +258,56 @@ def test_one_over_which_something_fails_is_tried_again_after_the_others(
     assert post.poll().became == {"ticket": 1}
 
 
+def test_a_mail_over_which_the_desk_breaks_is_left_to_people_and_stops_no_other(
+    post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    post.deliver(mail("Quokka?", "Money"), mail())
+    take = Intake.take
+
+    def breaks(intake: Intake, read: Mail, limit: int) -> Taken:
+        if read.subject == "Money":
+            raise ValueError(read.text)
+        return take(intake, read, limit)
+
+    monkeypatch.setattr(Intake, "take", breaks)
+    polled = post.poll()
+    assert polled.became == {"unreadable": 1, "ticket": 1}
+    assert len(polled.tickets) == 1
+    assert "ValueError" in caplog.text
+    assert "Quokka" not in caplog.text
+    assert [b"\\Flagged" in flags for flags in post.left()] == [True, False]
+
+
+def test_what_was_opened_is_told_although_the_look_breaks_off(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.deliver(mail())
+
+    def breaks(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(Mailbox, "taken", breaks)
+    polled = post.inbox.poll()
+    assert polled.why == "ValueError"
+    assert [each.ticket_id for each in polled.tickets] == post.tickets()
+
+
+def test_a_mail_of_which_the_server_gives_nothing_is_not_asked_for_at_once_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.deliver(mail())
+    asked = []
+    monkeypatch.setattr(Mailbox, "fetch", lambda _, uid: asked.append(uid))
+    for _ in range(3):
+        assert not post.poll().became
+    assert len(asked) == 1
+
+
+def test_ids_in_8_bits_stop_no_poll(post: Post) -> None:
+    post.deliver(mail(ident="<a\udcff@x.org>", more={"References": "<b\udcff@x.org>"}))
+    assert post.poll().became == {"ticket": 1}
+
+
 def test_of_a_large_mail_only_the_text_is_fetched(post: Post, world: World) -> None:
     large = next(each for each in EVERY if each.name == "has 20 MB attached")
     post.deliver(*large.mails(world))
@@ -380,6 +430,9 @@ def test_the_command_takes_what_is_there_and_tells_what_became_of_it(
     env = {
         **os.environ,
         "HELPDESK_DATA_DIR": str(tmp_path / "data"),
+        "HELPDESK_SERVER__PUBLIC_URL": "https://helpdesk.example.org",
+        "HELPDESK_MAIL__HOST": "127.0.0.1",
+        "HELPDESK_MAIL__SENDER": "desk@helpdesk.example.org",
         "HELPDESK_INBOX__HOST": account.host,
         "HELPDESK_INBOX__PORT": str(account.port),
         "HELPDESK_INBOX__SECURITY": "none",

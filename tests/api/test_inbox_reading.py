@@ -192,6 +192,58 @@ def test_no_mail_takes_long_to_read(raw: bytes) -> None:
     assert time.process_time() - began < 5
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        mail("-----BEGIN PGP SIGNED MESSAGE-----\n" * 10_000),
+        mail("-----BEGIN PGP SIGNED MESSAGE-----\na: b\n\n" * 8_000),
+        mail(kind="text/plain" + ";" * 400_000),
+        mail(kind="multipart/mixed; boundary=b1" + ';x="' * 100_000),
+        mail(more={"Content-Disposition": "inline" + ";" * 400_000}),
+        mail(parts(part(ASKED, "text/plain" + ";" * 400_000)), kind="multipart/mixed; boundary=b1"),
+        mail(
+            parts(*[part("x", "text/plain" + ";" * 9_000)] * 200),
+            kind="multipart/mixed; boundary=b1",
+        ),
+    ],
+    ids=range(7),
+)
+def test_no_mail_takes_more_than_a_second(raw: bytes) -> None:
+    began = time.process_time()
+    read_mail(raw, [DESK])
+    assert time.process_time() - began < 1
+
+
+def test_of_a_header_with_many_parameters_the_first_are_read() -> None:
+    kind = "text/plain; charset=iso-8859-7" + "; x=y" * 50_000
+    assert read_mail(mail("Ελληνικά".encode("iso-8859-7"), kind=kind), [DESK]).text == "Ελληνικά"
+
+
+def test_each_text_that_is_signed_within_itself_is_opened() -> None:
+    signed = (
+        "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n- - one\n"
+        "-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----"
+    )
+    read = read_mail(mail(f"Above\n{signed}\nBetween\n{signed}\nBelow"), [DESK])
+    assert read.text == "Above\n- one\nBetween\n- one\nBelow"
+    opened = "-----BEGIN PGP SIGNED MESSAGE-----\n\nNever signed"
+    assert read_mail(mail(opened), [DESK]).text == opened
+
+
+def test_ids_with_bytes_beyond_ascii_are_none() -> None:
+    foreign = "<a\udcff@x.org>"
+    more = {"In-Reply-To": foreign, "References": f"<b@x.org> {foreign} <é@x.org>"}
+    read = read_mail(mail(ident=foreign, more=more), [DESK])
+    assert read.message_id == ""
+    assert read.references == ("<b@x.org>",)
+
+
+def test_who_sends_a_mail_cannot_say_that_a_part_was_left_out() -> None:
+    told = part("x" * 2000, "application/pdf; name=a.pdf", "X-Left-Out: 99999999\r\n")
+    read = read_mail(mail(parts(told), kind="multipart/mixed; boundary=b1"), [DESK])
+    assert [each.size for each in read.attachments] == [2000]
+
+
 def test_blocks_of_a_page_are_lines() -> None:
     page = "<ul><li>one<li>two</ul><table><tr><td>a</td><td>b</td></tr></table><pre>x\ny</pre>"
     assert html_text(page).split() == ["one", "two", "a", "b", "x", "y"]

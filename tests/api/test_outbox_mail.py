@@ -7,9 +7,10 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
-from email.policy import default
+from email.policy import SMTP, SMTPUTF8, Policy, default
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -292,6 +293,30 @@ def test_whatever_is_written_no_header_is_added(title: str, text: str, name: str
     assert mail.recipient == ASKED.email
 
 
+@pytest.mark.parametrize("policy", [SMTP, SMTPUTF8])
+def test_long_ids_stay_whole_beside_a_long_subject_in_other_letters(policy: Policy) -> None:
+    theirs, *ours = (f"<{str(at) * 100}@clinic.example>" for at in range(6))
+    title = ("Ποιος αποφασίζει για τα δεδομένα; " * 6).strip()
+    mail = _written(
+        title,
+        "Text",
+        "Ada",
+        payload={"number": 1, "in_reply_to": theirs},
+        message_id=ours[-1],
+        earlier=tuple(ours[:-1]),
+    )
+    raw = mail.message.as_bytes(policy=policy)
+    head = raw.partition(b"\r\n\r\n")[0]
+    assert max(map(len, head.decode().split("\r\n"))) <= 130
+    read = message_from_bytes(raw)
+    names = ("References", "In-Reply-To", "Message-ID")
+    plain = {name: " ".join(str(read[name]).split()) for name in names}
+    assert plain["References"] == " ".join((theirs, *ours[:-1]))
+    assert plain["In-Reply-To"] == ours[-2]
+    assert plain["Message-ID"] == ours[-1]
+    assert message_from_bytes(raw, policy=default)["Subject"] == f"[NMG-00000001] {title}"
+
+
 @given(st.text())
 def test_what_is_no_address_is_written_to_by_nobody(address: str) -> None:
     with pytest.raises(Undelivered) as refused:
@@ -299,7 +324,7 @@ def test_what_is_no_address_is_written_to_by_nobody(address: str) -> None:
     assert refused.value.for_good
 
 
-def _written(title: str, text: str, name: str, email: str = ASKED.email) -> Mail:
+def _written(title: str, text: str, name: str, email: str = ASKED.email, **told: Any) -> Mail:
     now = dt.datetime.now(dt.UTC)
     ticket = Ticket(
         **{**vars(ASKED), "email": email, "name": name},
@@ -324,4 +349,4 @@ def _written(title: str, text: str, name: str, email: str = ASKED.email) -> Mail
         "1", ticket.ticket_id, "mail", "replied", {"number": 1}, "<1@nmg.example>", now, 1, (), None
     )
     case = Case(ticket, (Message(1, "reply", "S-1", now, text),), ())
-    return Mails(TEXTS, SENDER, SITE).write(delivery, case)
+    return Mails(TEXTS, SENDER, SITE).write(replace(delivery, **told), case)

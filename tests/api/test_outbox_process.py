@@ -18,6 +18,7 @@ from rag.index import Store
 
 ASKED = {"question": "May our clinic share old samples?", "email": "ada@clinic.example",
          "country": "PT", "consent": True}  # fmt: skip
+PUBLIC = "http://helpdesk.example"
 
 
 def _until(what: Callable[[], bool]) -> None:
@@ -33,6 +34,7 @@ def test_a_ticket_is_told_everywhere_and_the_link_in_the_mail_leads_to_it(
     with SmtpServer() as mails, ZammadServer() as zammad, WebhookServer() as webhook:
         settings = {
             "HELPDESK_DESK__DATABASE_URL": f"sqlite:///{tmp_path / 'desk.sqlite'}",
+            "HELPDESK_SERVER__PUBLIC_URL": PUBLIC,
             "HELPDESK_MAIL__HOST": "127.0.0.1",
             "HELPDESK_MAIL__PORT": str(mails.port),
             "HELPDESK_MAIL__SECURITY": "none",
@@ -50,7 +52,9 @@ def test_a_ticket_is_told_everywhere_and_the_link_in_the_mail_leads_to_it(
             link = re.search(r"http://\S+", to_person.text)
             assert link
             assert link[0] == told["link"]
-            assert ASKED["question"] in httpx.get(link[0]).text
+            # A proxy would lead there.
+            followed = link[0].replace(PUBLIC, address)
+            assert ASKED["question"] in httpx.get(followed).text
             process.terminate()
             said = "".join(process.communicate())
     ticket_id = told["ticket"]["id"]

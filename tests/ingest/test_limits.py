@@ -83,17 +83,22 @@ class Watch:
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """Look at all processes below this one while something runs."""
+    """Look at all processes that are started below this one while something runs."""
     watch, own = Watch(), psutil.Process()
+    # Servers of other tests.
+    there = {each.pid for each in own.children()}
 
     def look() -> None:
         before = 0
         while not watch.ended:
             now = 0
-            for process in own.children(recursive=True):
+            for child in own.children():
+                if child.pid in there:
+                    continue
                 with suppress(psutil.Error):
-                    now += process.memory_info().rss
-                    watch.workers.add(process.pid)
+                    for process in (child, *child.children(recursive=True)):
+                        now += process.memory_info().rss
+                        watch.workers.add(process.pid)
             # A process that is just being started counts as its parent for a moment.
             watch.memory = max(watch.memory, min(before, now))
             before = now

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import shelf
 from fakes import chunk
 
 from rag.answerer import Answerer
+from rag.author import Author
 from rag.gaps.places import Heard, Place, hear, place_of
-from rag.models import Passage
+from rag.models import Passage, Question
 
 NOTHING = Heard(strong=False, citations=(), empty=None, near=())
 EMPTY = Place("page", "aurora", "Events", (), "https://aurora.example/events")
@@ -56,6 +58,17 @@ def test_a_sure_answer_is_told_with_what_it_cites(answerer: Answerer) -> None:
     assert heard.strong
     assert heard.citations[0].document_id == "aurora:pages/sharing.md"
     assert heard.empty is None
+
+
+def test_a_language_model_is_not_asked_for_what_nobody_reads(answerer: Answerer) -> None:
+    class Never:
+        def rewrite(self, *_: object) -> Never:
+            raise AssertionError
+
+    written = shelf.answerer_over(answerer.generation, author=cast("Author", Never()))
+    with pytest.raises(AssertionError):
+        written.answer(Question("How can I share my data?"))
+    assert hear(written, "How can I share my data?") == hear(answerer, "How can I share my data?")
 
 
 def test_what_is_empty_goes_before_what_is_near() -> None:

@@ -153,3 +153,25 @@ def test_the_weights_of_the_settings_are_those_that_were_measured() -> None:
 
 def test_by_default_the_server_listens_to_this_machine_only() -> None:
     assert (ApiSettings().server.host, ApiSettings().port) == ("127.0.0.1", 8000)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"MAIL__HOST": "smtp.example", "MAIL__SENDER": "desk@x.example"}, "PUBLIC_URL"),
+        ({"WEBHOOK__URL": "https://x.example", "WEBHOOK__SECRET": "s" * 20}, "PUBLIC_URL"),
+        (
+            {"INBOX__HOST": "imap.example", "INBOX__USER": "desk", "INBOX__PASSWORD": "secret"},
+            "HELPDESK_MAIL__HOST",
+        ),
+    ],
+)
+def test_what_would_lead_nowhere_is_refused_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], missing: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"HELPDESK_{name}", value)
+    with pytest.raises(BadSetting, match=missing) as refused:
+        read_settings(ApiSettings)
+    assert str(refused.value).startswith("settings: ")
+    assert "\n" not in str(refused.value)

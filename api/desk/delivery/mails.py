@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP, SMTPUTF8, Policy
 from email.utils import format_datetime
 from urllib.parse import quote
 
@@ -25,6 +25,20 @@ AUTOMATIC = ("Auto-Submitted", "auto-generated")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 """Printable characters of ASCII between angle brackets."""
 _MOST_REFERENCES = 10
+
+
+class _MessageIds(UnstructuredHeader, BaseHeader):
+    """Message-IDs, one in a line: encoded words, as which long ones are written else, are none."""
+
+    def fold(self, *, policy: Policy) -> str:
+        """See `BaseHeader`."""
+        lines = f"{policy.linesep} ".join(self.split())
+        return f"{self.name}: {lines}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+for _name in ("Message-ID", "In-Reply-To", "References"):
+    _HEADERS.map_to_type(_name, _MessageIds)
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ class Mail:
 
 
 class Mails:
-    """Writes them; the same delivery is the same mail whenever it is written."""
+    """Writes them; the same delivery is the same mail while its ticket stays as it is."""
 
     def __init__(self, texts: Messages, sender: Sender, site: str):
         """Write in the languages of some texts.
@@ -122,7 +136,9 @@ class Mails:
     def _mail(self, delivery: Delivery, recipient: str, subject: str, text: str) -> Mail:
         address = _reachable(recipient)
         # Whatever stands in a header, it cannot begin another one: the policy refuses line ends.
-        policy = (SMTP if address.isascii() else SMTPUTF8).clone(cte_type="7bit")
+        policy = (SMTP if address.isascii() else SMTPUTF8).clone(
+            cte_type="7bit", header_factory=_HEADERS
+        )
         message = EmailMessage(policy=policy)
         message["From"] = _header(self.sender.address, self.sender.name)
         message["To"] = _header(address)

@@ -14,11 +14,11 @@ from typing import NoReturn
 from anyio import to_thread
 from imapclient import IMAPClient
 
-from api.desk.database import DeskUnavailable
 from api.desk.inbox.intake import Intake, Taken
-from api.desk.inbox.mailbox import LOST, Account, Mailbox, MailboxUnavailable, opened
+from api.desk.inbox.mailbox import LOST, Account, Mailbox, opened
 from api.desk.inbox.reading import read_mail
 from api.desk.models import Ticket
+from rag.errors import HelpdeskError
 
 _AT_A_TIME = 50
 """Mails that are taken before their tickets are sorted."""
@@ -58,7 +58,7 @@ class Inbox:
             account: Where they come in.
             intake: Makes tickets of them.
             own: Addresses of the helpdesk: what they send is not taken.
-            tickets_per_hour: Of one sender; 0: any number.
+            tickets_per_hour: Of one sender; 0: as many as are bearable.
             every_s: Seconds between two looks.
         """
         self._account = account
@@ -84,8 +84,10 @@ class Inbox:
             try:
                 with opened(self._account, self._use) as mailbox:
                     self._look(mailbox, polled)
-            except (MailboxUnavailable, DeskUnavailable) as error:
+            except HelpdeskError as error:
                 polled.why = str(error)
+            except Exception as error:  # noqa: BLE001 - what was taken is told all the same
+                polled.why = type(error).__name__
             finally:
                 self._client = None
         return polled
@@ -148,16 +150,23 @@ class Inbox:
         try:
             fetched = mailbox.fetch(uid)
             if fetched is None:
+                # Were it looked for again at once, a server that has it and gives nothing of it
+                # would be asked without a pause.
+                self._waiting[uid] = time.monotonic() + _LATER_S
                 return
             mail = read_mail(fetched.raw, self._own, flags=fetched.flags, received=fetched.received)
         except LOST:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a mail does, the others are taken
-            _LOG.warning("inbox: mail %d cannot be read: %s", uid, type(error).__name__)
-            mailbox.flag(uid)
-            polled.became["unreadable"] += 1
+            self._leave(mailbox, uid, polled, error)
             return
-        taken: Taken = self._intake.take(mail, self._tickets_per_hour)
+        try:
+            taken: Taken = self._intake.take(mail, self._tickets_per_hour)
+        except HelpdeskError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            self._leave(mailbox, uid, polled, error)
+            return
         polled.became[taken.became] += 1
         if taken.ticket:
             polled.tickets.append(taken.ticket)
@@ -165,3 +174,9 @@ class Inbox:
             self._waiting[uid] = time.monotonic() + _LATER_S
         else:
             mailbox.taken(uid)
+
+    def _leave(self, mailbox: Mailbox, uid: int, polled: Polled, error: Exception) -> None:
+        """Leave a mail to people."""
+        _LOG.warning("inbox: mail %d cannot be taken: %s", uid, type(error).__name__)
+        mailbox.flag(uid)
+        polled.became["unreadable"] += 1

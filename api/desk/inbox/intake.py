@@ -16,7 +16,7 @@ from api.desk.database import Database
 from api.desk.inbox.mail import Mail
 from api.desk.inbox.nature import Machine
 from api.desk.inbox.own_text import is_forwarded, own_text
-from api.desk.models import NewTicket, Ticket, TicketClosed, TooManyMessages
+from api.desk.models import Kind, NewTicket, Ticket, TicketClosed, TooManyMessages
 from api.desk.outbox import ticket_sent
 from api.desk.tables import MAILS, MESSAGES, TICKETS
 from api.desk.tickets import (
@@ -44,6 +44,8 @@ _PREFIX = re.compile(r"^(?:\s*(?:re|aw|sv|antw|odp|ynt|vá|ре|απ)\s*:|\s*\[N
 _HOUR = timedelta(hours=1)
 _REPEATED = timedelta(days=1)
 """Within it the same words of the same sender are not taken again: machines send those."""
+_BEARABLE = 20
+"""Tickets of one sender within an hour where no number is set: machines in a loop have an end."""
 _REMEMBERED = timedelta(days=365)
 """How long it is kept that a mail became nothing."""
 _ENCRYPTED = "(This mail is encrypted: it cannot be read here.)"
@@ -74,7 +76,7 @@ class Intake:
 
         Args:
             mail: As it was read.
-            tickets_per_hour: Of one sender; 0: any number.
+            tickets_per_hour: Of one sender; 0: as many as are bearable.
 
         Raises:
             DeskUnavailable: It is not taken.
@@ -113,7 +115,7 @@ class Intake:
             if ticket is None:
                 return Taken(nature)
             told = f"A mail to the requester came back: {mail.status}."
-            if _is_told(connection, ticket, told):
+            if _is_told(connection, ticket, "note", told):
                 return Taken("repeat")
             append(connection, ticket.ticket_id, "note", HELPDESK, told)
             _became(connection, mail, "note", ticket.ticket_id)
@@ -128,7 +130,7 @@ class Intake:
                 return Taken("waits")  # erased meanwhile
             if not _noted(connection, mail, "message", ticket.ticket_id):
                 return Taken("taken")
-            if _is_told(connection, ticket, text[:MAX_MESSAGE]):
+            if _can_repeat(mail) and _is_told(connection, ticket, "requester", text[:MAX_MESSAGE]):
                 _became(connection, mail, "repeat", ticket.ticket_id)
                 return Taken("repeat")
             for note in _notes(mail, text, MAX_MESSAGE, found):
@@ -158,12 +160,14 @@ class Intake:
             if not _noted(connection, mail, "ticket", None):
                 return Taken("taken")
             earlier = _earlier(connection, mail.sender)
-            if any(each.question == question and each.title == title for each in earlier):
+            if _can_repeat(mail) and any(
+                each.question == question and each.title == title for each in earlier
+            ):
                 _became(connection, mail, "repeat", None)
                 return Taken("repeat")
             since = datetime.now(UTC) - _HOUR
             lately = sum(each.created_at > since for each in earlier)
-            if tickets_per_hour and lately >= tickets_per_hour:
+            if lately >= (tickets_per_hour or _BEARABLE):
                 raise TooManyMessages
             ticket, _ = self._tickets.begin(
                 connection, asked, title, words, mail.message_id or None
@@ -291,13 +295,24 @@ def _is_taken(connection: Connection, mail: Mail) -> bool:
     return connection.scalar(select(func.count()).where(of_it)) == 1
 
 
-def _is_told(connection: Connection, ticket: Ticket, text: str) -> bool:
-    """Whether a ticket's last day has these very words already."""
-    since = datetime.now(UTC) - _REPEATED
+def _can_repeat(mail: Mail) -> bool:
+    """Whether the words of a mail are all of it: only then the same words are the same mail."""
+    return bool(mail.text) and not mail.attachments and not mail.encrypted
+
+
+def _is_told(connection: Connection, ticket: Ticket, kind: Kind, text: str) -> bool:
+    """Whether a ticket's last day has these very words already, since staff last replied.
+
+    To another reply the same words are another answer.
+    """
+    of_it = MESSAGES.c.ticket_id == ticket.ticket_id
+    replied = select(func.max(MESSAGES.c.number)).where(of_it, MESSAGES.c.kind == "reply")
     same = (
-        (MESSAGES.c.ticket_id == ticket.ticket_id)
+        of_it
+        & (MESSAGES.c.kind == kind)
         & (MESSAGES.c.text == text)
-        & (MESSAGES.c.created_at > since)
+        & (MESSAGES.c.created_at > datetime.now(UTC) - _REPEATED)
+        & (MESSAGES.c.number > func.coalesce(replied.scalar_subquery(), 0))
     )
     return bool(connection.scalar(select(func.count()).where(same)))
 

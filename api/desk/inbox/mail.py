@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
 from api.desk.inbox.nature import Nature
 from rag.errors import HelpdeskError
+
+LEFT_OUT = f"X-Left-Out-{secrets.token_hex(8)}"
+"""Header of a part that was not fetched, with its size. Nobody who sends a mail knows its name."""
 
 
 class UnreadableMail(HelpdeskError):

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from imapclient import SEEN, IMAPClient
 from imapclient.exceptions import CapabilityError, IMAPClientError, LoginError
 
+from api.desk.inbox.mail import LEFT_OUT
 from rag.errors import HelpdeskError
 
 FLAGGED = rb"\Flagged"
@@ -135,7 +136,7 @@ class Mailbox:
             kept = (
                 b""
                 if each.is_text and each.size <= _OF_A_TEXT
-                else b"X-Left-Out: %d\r\n" % each.size
+                else b"%b: %d\r\n" % (LEFT_OUT.encode(), each.size)
             )
             parts.append(b"\r\n--%b\r\n%b%b%b" % (_BOUNDARY, kept, mime, text))
         kind = b"encrypted" if subtype == "encrypted" else b"mixed"

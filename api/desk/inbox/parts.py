@@ -10,7 +10,7 @@ from email.message import Message
 
 from api.desk.inbox.decoding import clean, decoded, header_text
 from api.desk.inbox.html_text import html_text
-from api.desk.inbox.mail import Attachment
+from api.desk.inbox.mail import LEFT_OUT, Attachment
 
 _DEEPEST = 20
 """Parts within parts that are looked into; forwarded mails within mails stay below."""
@@ -18,6 +18,8 @@ _MOST = 300
 """Parts that are looked at."""
 _READ = 400_000
 """Bytes of a text that are read: what is kept is far shorter."""
+_KIND = 100
+"""Characters of a media type that are kept."""
 _STUB = 200
 """Characters below which plain text is held against the HTML beside it."""
 _RICHER = 4
@@ -26,11 +28,9 @@ _SEALS = frozenset(
     {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 )
 _SEALED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_ARMOURED = re.compile(
-    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[\w-]+: .*\n)*\n(?P<text>.*?)"
-    r"\n-----BEGIN PGP SIGNATURE-----.*?(?:-----END PGP SIGNATURE-----|\Z)",
-    re.DOTALL,
-)
+_ARMOUR = re.compile(r"(?m)^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[\w-]+: .*\n)*\n")
+_SIGNATURE, _SIGNATURE_END = "\n-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----"
+_DIGITS = re.compile(r"[0-9]{1,15}")
 _ENCRYPTED = "-----BEGIN PGP MESSAGE-----"
 
 
@@ -75,7 +75,7 @@ def parts_of(mail: Message) -> Parts:
 
 def _look(part: Message, found: Parts, depth: int, left: Iterator[int]) -> None:
     """Look into a part, as long as there are not too many, or too many within each other."""
-    kind = part.get_content_type()
+    kind = clean(part.get_content_type())[:_KIND]
     if next(left, None) is None or depth == 0:
         return
     payload = part.get_payload()
@@ -127,8 +127,8 @@ def _read(part: Message, kind: str, found: Parts) -> None:
         else:
             found.texts.append(clean(text))
     elif not (kind.startswith("image/") and part.get("Content-ID") and not attached):
-        told = part.get("X-Left-Out")
-        size = _unencoded(part, int(str(told))) if told else len(_content(part))
+        told = str(part.get(LEFT_OUT, ""))
+        size = _unencoded(part, int(told)) if _DIGITS.fullmatch(told) else len(_content(part))
         if size or name:
             found.attachments.append(Attachment(name or kind, kind, size))
 
@@ -177,8 +177,16 @@ def _is_base64(part: Message) -> bool:
 
 def _unarmoured(text: str) -> str:
     """A text that was signed within itself, without what signs it."""
-    opened = _ARMOURED.sub(lambda found: re.sub(r"(?m)^- ", "", found["text"]), text)
-    return opened if opened != text else text
+    # Step by step: one pattern for the whole tries each opening with all that follows.
+    kept, at = [], 0
+    while opening := _ARMOUR.search(text, at):
+        ends = text.find(_SIGNATURE, opening.end() - 1)
+        if ends == -1:
+            break
+        kept += [text[at : opening.start()], re.sub(r"(?m)^- ", "", text[opening.end() : ends])]
+        closing = text.find(_SIGNATURE_END, ends)
+        at = len(text) if closing == -1 else closing + len(_SIGNATURE_END)
+    return "".join([*kept, text[at:]])
 
 
 def _raw(mail: Message, name: str) -> str:
