@@ -310,7 +310,8 @@ class ApiSettings(BaseSettings):
     webhook: WebhookSettings = WebhookSettings()
     staff_token: SecretStr = Field(
         SecretStr(""),
-        description="bearer token of staff calls, 16 characters or more; empty: there are none",
+        description="bearer token of machines for staff calls, 16 characters or more; empty: there"
+        " are none of machines",
     )
     port: Port = Field(
         8000,
