@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import typer
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import binomtest
 
 from eval.metrics import Interval
 from eval.questions import LanguageCode, Text, read_lines
@@ -78,6 +77,9 @@ def _share(hits: Sequence[bool]) -> Interval | None:
     """A share with its exact 95 % interval (Clopper and Pearson 1934): most are 0 or 1."""
     if not hits:
         return None
+    # Here, as is sklearn elsewhere: they take longer to load than all the rest of a command.
+    from scipy.stats import binomtest
+
     exact = binomtest(sum(hits), len(hits)).proportion_ci(method="exact")
     return Interval(sum(hits) / len(hits), float(exact.low), float(exact.high), len(hits))
 

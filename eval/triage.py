@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
-from sklearn.metrics import f1_score  # type: ignore[import-untyped]
 
 from eval.metrics import Interval, bootstrap
 from eval.questions import Intent, LanguageCode, Text, read_lines
@@ -113,6 +112,8 @@ def score_triage(
 
 
 def _f1(wanted: Sequence[str], given: Sequence[str]) -> dict[str, float]:
+    from sklearn.metrics import f1_score  # type: ignore[import-untyped]
+
     labels = sorted({*wanted, *given})
     scores = f1_score(wanted, given, labels=labels, average=None, zero_division=0.0)
     return {name: float(score) for name, score in zip(labels, scores, strict=True)}

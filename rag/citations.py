@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 
 from rag.index import Generation
@@ -159,7 +160,7 @@ class Footnotes:
 def _needed(statement: ArticleStatement) -> list[Evidence]:
     """The evidence of a statement without which a word or two of it would be carried by none."""
     unmet = _wording(statement.text)
-    wanted = frozenset(unmet)
+    wanted = unmet
     pool = [(each, _wording(_read(each))) for each in statement.evidence if not each.stale]
     kept: list[Evidence] = []
     while pool:
@@ -172,10 +173,11 @@ def _needed(statement: ArticleStatement) -> list[Evidence]:
     return [each for each in statement.evidence if each in kept]
 
 
-def _wording(text: str) -> set[str]:
+@lru_cache(maxsize=4000)
+def _wording(text: str) -> frozenset[str]:
     """The words of a text, alone and by twos: of several names each has its own twos."""
     said = words(text)
-    return {*said, *(f"{one} {next_}" for one, next_ in pairwise(said))}
+    return frozenset({*said, *(f"{one} {next_}" for one, next_ in pairwise(said))})
 
 
 def _read(evidence: Evidence) -> str:

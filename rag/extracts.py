@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -26,11 +26,28 @@ _SENTENCE_AT_MOST = 80
 _WEIGHTS = np.array([3.3, 1.3, 4.2, 5.7, 0.4])
 """How much each sign counts, as `Extractor._read` lists them; fitted by logistic
 regression to the evidence of judged questions (docs/evaluation.md)."""
+_CHUNKS_TOLD = 1000
+"""Chunks whose sentences stay cut, some 8 KB each."""
 _LATER = 0.9
 """What each further statement of an article counts beside the one before it."""
 _FOOTNOTE = re.compile(r"\s?\[\^?\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
 _ITEM_MARK = re.compile(r"^[-–•*]\s+")
 """What begins an item of a list, and says nothing outside it."""
+
+
+_steers = lru_cache(maxsize=4000)(steers)
+"""Of what documents say, which is asked for again and again."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A sentence with what is asked of it for every question."""
+
+    sentence: Sentence
+    words: frozenset[str]
+    length: float
+    rests: tuple[tuple[str, float], ...]
+    """The articles that rest on it, and how much that counts."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +64,12 @@ class Extract:
     known: frozenset[str] | None = frozenset()
     """Hosts that its addresses may lead to; None: any, as an article rests on it."""
 
-    @property
+    @cached_property
     def steers(self) -> bool:
         """Whether it was written for a machine, or to lead readers away; nobody is shown it."""
-        return self.known is not None and steers(self.sentence.text, self.known)
+        return self.known is not None and _steers(self.sentence.text, self.known)
 
-    @property
+    @cached_property
     def tells(self) -> bool:
         """Whether it states something: no question, no heading, no row of a table."""
         own = letters_digits(self.sentence.text).removesuffix(self.sentence.part.label or "")
@@ -81,7 +98,7 @@ class Extract:
         """A heading as it may be shown."""
         return heading if self.known is None else harmless(heading, self.known)
 
-    @property
+    @cached_property
     def shown(self) -> str:
         """What would be read: a summary whole, a short sentence behind its heading."""
         if self.chunk.kind == "article":
@@ -100,6 +117,7 @@ class Extractor:
     def __init__(self, generation: Generation):
         """Take sentences of a generation."""
         self._generation = generation
+        self._told_by: dict[str, tuple[_Told, ...]] = {}
 
     def candidates(self, found: Findings) -> list[Extract]:
         """What may be said, the sentences that tell most about a question first.
@@ -129,19 +147,18 @@ class Extractor:
             if number is None:
                 continue
             cosines = generation.sentence_cosines(number, query.vector)
-            for position, sentence in enumerate(chunk_sentences(passage.chunk)):
-                shared = set(words(sentence.text)) & asked.keys()
-                rests = self._rests.get(_place(passage.chunk.chunk_id, sentence.quote), ())
-                vouched = passage.chunk.kind == "article" or bool(rests)
+            for position, told in enumerate(self._told(passage.chunk)):
+                shared = told.words & asked.keys()
+                vouched = passage.chunk.kind == "article" or bool(told.rests)
                 known = None if vouched else generation.hosts
-                places.append((passage, position, sentence, known))
+                places.append((passage, position, told.sentence, known))
                 signs.append(
                     (
                         cosines[position],
                         sum(asked[word] for word in shared) / all_asked,
                         passage.score,
-                        max((near.get(name, 0) * later for name, later in rests), default=0),
-                        math.log1p(word_count(sentence.text)),
+                        max((near.get(name, 0) * later for name, later in told.rests), default=0),
+                        told.length,
                     )
                 )
         if not signs:
@@ -155,6 +172,24 @@ class Extractor:
                 seen @ _WEIGHTS, places, strict=True
             )
         ]
+
+    def _told(self, chunk: Chunk) -> tuple[_Told, ...]:
+        """The sentences of a chunk."""
+        known = self._told_by.get(chunk.chunk_id)
+        if known is None:
+            known = tuple(
+                _Told(
+                    each,
+                    frozenset(words(each.text)),
+                    math.log1p(word_count(each.text)),
+                    tuple(self._rests.get(_place(chunk.chunk_id, each.quote), ())),
+                )
+                for each in chunk_sentences(chunk)
+            )
+            if len(self._told_by) >= _CHUNKS_TOLD:
+                self._told_by.clear()
+            self._told_by[chunk.chunk_id] = known
+        return known
 
     @cached_property
     def _rests(self) -> dict[tuple[str, str], list[tuple[str, float]]]:

@@ -9,6 +9,7 @@ foreign language scores low by itself and needs no rule of its own (DESIGN 3).
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from array import array
 from collections import Counter
@@ -47,14 +48,29 @@ def _stemmer() -> Any:
     return snowballstemmer.stemmer("english")
 
 
+_STEMMING = threading.Lock()
+"""The stemmer notes in itself where it is in a word: two threads at once would get a word of the
+other's, which then stayed, or an IndexError."""
+
+
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
-    return str(_stemmer().stemWord(word))
+    with _STEMMING:
+        return str(_stemmer().stemWord(word))
 
 
 def words(text: str) -> list[str]:
     """Stemmed words without English stop words; ``1+MG`` counts as one word."""
     return [_stem(word) for word in unstemmed(text)]
+
+
+@lru_cache(maxsize=4000)
+def words_told(text: str) -> frozenset[str]:
+    """The different words of a text that documents hold.
+
+    They are kept for the next question, which what somebody asked must not be.
+    """
+    return frozenset(words(text))
 
 
 def unstemmed(text: str) -> list[str]:
@@ -197,11 +213,13 @@ def expand(text: str, acronyms: Mapping[str, str]) -> str:
     """Return the long forms of the acronyms in a text, and the acronyms of its long forms."""
     tokens = set(re.findall(r"[\w+&-]+", text.lower()))
     tokens |= {token.removesuffix("s") for token in tokens}
-    flat = " ".join(_LONG_WORDS.findall(text.lower()))
+    flat = f" {' '.join(_LONG_WORDS.findall(text.lower()))} "
     found = [long_form for short, long_form in acronyms.items() if short in tokens]
-    found += [
-        short
-        for short, long_form in acronyms.items()
-        if f" {' '.join(_LONG_WORDS.findall(long_form))} " in f" {flat} "
-    ]
+    found += [short for short, long_form in acronyms.items() if _parted(long_form) in flat]
     return " ".join(found)
+
+
+@lru_cache(maxsize=2000)
+def _parted(long_form: str) -> str:
+    """The words of an acronym's long form with a space around each."""
+    return f" {' '.join(_LONG_WORDS.findall(long_form))} "

@@ -13,7 +13,7 @@ from rag.asking import Asked
 from rag.countries import countries_in
 from rag.enumerations import Entry, Enumeration
 from rag.index import Generation
-from rag.lexical import expand, words
+from rag.lexical import expand, words, words_told
 from rag.models import Filters, IndexedDocument, Passage
 from rag.query import Query
 from rag.sentences import chunk_sentences
@@ -176,10 +176,10 @@ def signs(
     """
     generation = wanted.generation
     weight = generation.words.weight
-    own = set(words(" ".join((*(found.section[-1:] or (found.title,)), found.intro))))
+    own = words_told(" ".join((*(found.section[-1:] or (found.title,)), found.intro)))
     path = " ".join((found.title, *found.section, (card and card.topic) or ""))
-    place = own | set(words(f"{path} {expand(path, generation.acronyms)}"))
-    inside = set(words(" ".join(each.title for each in entries)))
+    place = own | words_told(f"{path} {expand(path, generation.acronyms)}")
+    inside = words_told(" ".join(each.title for each in entries))
     spoken = sum(
         weighs * (1.0 if term in place else 0.5 if term in inside else 0.0)
         for term, weighs in wanted.terms.items()

@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from rag.asking import Asked
 from rag.bullets import lists_in
@@ -32,6 +32,7 @@ from rag.list_fit import Wanted, chance, compared, countries_of, score, signs
 from rag.members import members_in
 from rag.models import (
     LABELS,
+    Chunk,
     Filters,
     IndexedDocument,
     Item,
@@ -47,8 +48,8 @@ _READ = 8
 """Passages whose documents are looked through for lists."""
 _TOLD = 5
 """Passages whose sentences may be the list."""
-_DOCUMENTS_KEPT = 200
-"""Documents whose lists stay read."""
+_DOCUMENTS_KEPT, _CHUNKS_KEPT = 200, 1000
+"""Documents, and chunks, whose lists stay read."""
 _CONVINCING = 0.5
 """Chance from which on a list is shown. In folds (``python -m eval.listing``) 111 of 189
 questions for a list then get the right one and 25 another; so do 6 of 244 that ask for
@@ -92,7 +93,8 @@ class Lists:
     def __init__(self, generation: Generation):
         """Look in a generation; nothing is read yet."""
         self._generation = generation
-        self._of_document = lru_cache(maxsize=_DOCUMENTS_KEPT)(self._enumerated)
+        self._of_documents: dict[str, tuple[Enumeration, ...]] = {}
+        self._of_sentences: dict[str, tuple[Enumeration, ...]] = {}
 
     def find(
         self, query: Query, asked: Asked, passages: Sequence[Passage], filters: Filters
@@ -147,13 +149,23 @@ class Lists:
         for document_id in documents:
             yield from self._of_document(document_id)
         for passage in wanted.passages[:_TOLD]:
-            yield from members_in(passage.chunk)
+            yield from self._told_in(passage.chunk)
         if wanted.countries:
             yield self._national
         if wanted.labels:
             cards = (self._documents.get(document_id) for document_id in documents)
             for topic in dict.fromkeys(card.topic for card in cards if card and card.topic):
                 yield self._of_topic(topic, wanted)
+
+    def _told_in(self, chunk: Chunk) -> tuple[Enumeration, ...]:
+        """What single sentences of a chunk enumerate."""
+        known = self._of_sentences.get(chunk.chunk_id)
+        if known is None:
+            known = tuple(members_in(chunk))
+            if len(self._of_sentences) >= _CHUNKS_KEPT:
+                self._of_sentences.clear()
+            self._of_sentences[chunk.chunk_id] = known
+        return known
 
     def _fitting(
         self, found: Enumeration, wanted: Wanted
@@ -187,6 +199,15 @@ class Lists:
             for mention in resource.mentions:
                 found[f"{mention.source}:{mention.path}"].append((resource, mention))
         return found
+
+    def _of_document(self, document_id: str) -> tuple[Enumeration, ...]:
+        known = self._of_documents.get(document_id)
+        if known is None:
+            known = self._enumerated(document_id)
+            if len(self._of_documents) >= _DOCUMENTS_KEPT:
+                self._of_documents.clear()
+            self._of_documents[document_id] = known
+        return known
 
     def _enumerated(self, document_id: str) -> tuple[Enumeration, ...]:
         chunks = self._generation.chunks_of(document_id)

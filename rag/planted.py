@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from rag.text import letters_digits
@@ -166,6 +167,7 @@ def steers(text: str, known: frozenset[str]) -> bool:
     return bool(foreign(plain, known)) and bool(_SENDS.search(plain))
 
 
+@lru_cache(maxsize=4000)
 def harmless(heading: str, known: frozenset[str]) -> str:
     """A title or heading as it may be shown; empty where it steers."""
     return "" if steers(heading, known) else showable(heading, known)

@@ -46,7 +46,7 @@ def letters_digits(text: str) -> str:
     Two renderings of one sentence (Markdown, HTML, PDF) are equal here.
     """
     normal = unicodedata.normalize("NFKC", text).lower()
-    return "".join(character for character in normal if character.isalnum())
+    return "".join(filter(str.isalnum, normal))
 
 
 def pin(sentence: str) -> str:

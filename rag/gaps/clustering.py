@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from rag.articles import compared
 from rag.embedder import Vectors
@@ -24,7 +22,7 @@ from rag.text import sentences
 _BAR = 0.5
 """Average cosine from which on two groups ask for the same: of 193 questions and messages on 30
 gaps (eval/data/gaps.jsonl) among 250 on other things 0.79 are then put together with another, 0.99
-of a group asks for the same, and 0.04 of the others are disturbed; see docs/gaps.md."""
+of a group asks for the same, and 0.04 of the others are disturbed; see docs/editors/gaps.md."""
 _BAR_PLAIN = 0.87
 """The same where an index does not know what the questions of a language have in common."""
 _QUESTION = ("?", ";", "\u037e")
@@ -92,6 +90,10 @@ def grouped(asked: Sequence[Asked], generation: Generation) -> list[tuple[int, .
     distances[_differ([each.countries for each in asked])] = _APART
     np.fill_diagonal(distances, 0)
     bar = 1 - (_BAR if generation.ask_centres else _BAR_PLAIN)
+    # Imported here: a server that puts nothing together does without its 18 MB.
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     joined = linkage(squareform(np.clip(distances, 0, _APART), checks=False), "average")
     labels = fcluster(joined, bar, "distance")
     # Members of a group by how near they are to the others.

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -48,8 +49,10 @@ class Sizes(NamedTuple):
 class Pieces(NamedTuple):
     """How texts are cut."""
 
-    scores: Sequence[tuple[str, float]]
-    """Each piece with its logarithmic probability; a place in it is an id."""
+    ids: Mapping[str, int]
+    """Each piece with its id, in their order, which begins with 0."""
+    scores: Sequence[float]
+    """The logarithmic probability of each."""
     begin: int
     end: int
     unknown: int
@@ -115,7 +118,7 @@ class E5File:
         count, begin, end, _, unknown = reader.take("5i")
         (length,) = reader.take("Q")
         places = reader.take(f"{count + 1}I")
-        scores = reader.take(f"{count}f")
+        scores = array("f", reader.take(f"{count}f"))
         text = bytes(self._bytes[reader.place : reader.place + length])
         reader.place += length
         names = (text[start:stop].decode("utf-8", "replace") for start, stop in pairwise(places))
@@ -131,7 +134,8 @@ class E5File:
             reader.place += named
             _, _, start, size = reader.take("BIQQ")
             directory[name] = (start, size)
-        pieces = Pieces(tuple(zip(names, scores, strict=True)), begin, end, unknown, replaced)
+        ids = {name: number for number, name in enumerate(names)}
+        pieces = Pieces(ids, scores, begin, end, unknown, replaced)
         return sizes, epsilon, pieces, directory
 
 

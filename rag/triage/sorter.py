@@ -82,7 +82,7 @@ class Sorter:
 
     @classmethod
     def load(cls, file: Path = FILE) -> Sorter:
-        """Read what was learned, and the model that it adds to (a second or two, 400 MB).
+        """Read what was learned, and the model that it adds to (a second or two, 150 MB).
 
         Raises:
             BadSetting: The file is missing or broken.

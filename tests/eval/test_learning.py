@@ -298,7 +298,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def test_a_run_is_told_and_keeps_a_head(index: Store, tmp_path: Path) -> None:
-    options = ["--seed", "3", "--save", str(tmp_path / "head.npz")]
+    # One thread: it is set for all of the process, and two wait for each other at every step.
+    options = ["--seed", "3", "--threads", "1", "--save", str(tmp_path / "head.npz")]
     done = CliRunner().invoke(command.app, options)
     assert done.exit_code == 0, done.output
     assert "45 articles, 90 variants in 1 languages; 5 folds of articles, seed 3" in done.stdout

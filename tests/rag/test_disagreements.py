@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import shelf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.disagreements import Disagreement, Kind, disagreements
@@ -145,6 +145,7 @@ def test_what_a_newer_document_replaces_may_say_otherwise(compare: Compare) -> N
     assert compare(replaced, page("new", "Ropes are kept in store for fifteen years.")) == ()
 
 
+@settings(max_examples=30)  # an index each
 @given(st.integers(2, 1800), st.integers(2, 1800))
 def test_figures_are_equal_or_told_apart(
     tmp_path_factory: pytest.TempPathFactory, one: int, other: int

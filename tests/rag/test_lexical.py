@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import math
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.lexical import LexicalLeg, acronyms_of, expand, four_grams, words
+from rag.lexical import LexicalLeg, _stem, acronyms_of, expand, four_grams, words
 
+ENDINGS = ("nationally", "rationalities", "tiveness", "zation", "ingly", "fulness", "ibility")
 SHORT_TEXTS = st.lists(
     st.lists(st.sampled_from("ab cd ef gh".split()), max_size=12).map(" ".join),
     min_size=1,
@@ -184,3 +187,21 @@ def test_acronyms_are_expanded_both_ways(text: str, more: str) -> None:
 
 def test_a_long_form_with_a_sign_in_it_leads_to_its_acronym() -> None:
     assert expand("What is 1+ Million Genomes?", ACRONYMS) == "1+mg"
+
+
+def test_threads_that_stem_at_once_get_the_words_they_get_alone() -> None:
+    texts = [
+        " ".join(f"{letter}{other}{ending}" for other in "aeiou" for ending in ENDINGS)
+        for letter in "bcdfghjklmnpqrstvwxz"
+    ]
+    _stem.cache_clear()
+    alone = [words(text) for text in texts]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(3):
+            _stem.cache_clear()
+            with ThreadPoolExecutor(8) as pool:
+                assert list(pool.map(words, texts)) == alone
+    finally:
+        sys.setswitchinterval(before)

