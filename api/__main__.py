@@ -1,14 +1,13 @@
 """Serve the helpdesk: ``python -m api``, without arguments.
 
 Serves the helpdesk; builds the index from the starter corpus first if there is none.
-Settings come from the environment or a .env file: README.md lists them.
+Settings come from the environment or a .env file: docs/operators/settings.md lists them.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import signal
+import math
 import socket
 import subprocess
 import sys
@@ -17,17 +16,23 @@ from contextlib import contextmanager, nullcontext
 
 import uvicorn
 
+from api import logs
+from api.connections import Connection
 from api.desk.database import DeskUnavailable
+from api.limits import MAX_HEAD
 from api.main import build_desk
+from api.metrics import shared_by_workers
 from api.settings import ApiSettings
+from api.stopping import end_well, end_with_parent
 from rag.errors import BadSetting
-from rag.index import Store
 from rag.settings import Settings, read_settings
-from rag.wiring import check_corpus
+from rag.wiring import check_corpus, check_models, open_store
 
-_PR_SET_PDEATHSIG = 1
+_HANGS_S = 30
+"""A worker process that does not reply to the first one for so long is replaced."""
 _STOP_S = 10
-"""What is at hand (replies, a sync) is given to end when the server ends; killed, it harms none."""
+"""What is at hand (replies, a sync) is given to end when the server ends; killed, it harms none.
+A language model may take its own time on top."""
 
 
 def main() -> int:
@@ -41,6 +46,7 @@ def main() -> int:
     try:
         server, core = read_settings(ApiSettings), read_settings(Settings)
         check_corpus(core)
+        check_models(core)
     except BadSetting as error:
         print(f"api: {error}", file=sys.stderr)
         return 2
@@ -51,41 +57,62 @@ def main() -> int:
     try:
         # The server opens it anew; what is wrong is told here in a line.
         build_desk(core, server).close()
-    except (BadSetting, DeskUnavailable) as error:
+    except BadSetting as error:
         print(f"api: {error}", file=sys.stderr)
-        return 2 if isinstance(error, BadSetting) else 1
-    if Store(core.data_dir).current() is None:
+        return 2
+    except DeskUnavailable as error:
+        print(f"api: the desk: {error.why}; see: python -m api.desk doctor", file=sys.stderr)
+        return 1
+    # From here on: a container's first process dies of no signal that it does not listen for.
+    end_well()
+    store, workers = open_store(core), server.server.workers
+    if server.server.sync and not store.writable:
+        print(f"api: HELPDESK_SERVER__SYNC: {store.directory} cannot be written", file=sys.stderr)
+        return 2
+    if store.current() is None and not store.writable:
+        print(f"No index in {store.directory} yet: it is taken up when it is there.", flush=True)
+    elif store.current() is None:
         print("No index yet: building one from the starter corpus.", flush=True)
         # A door's work is done by its own command; doors never import one another.
         command = [sys.executable, "-m", "ingest", "run", "--source", "articles"]
         built = subprocess.run(command, check=False)  # noqa: S603 - fixed words
-        if built.returncode and Store(core.data_dir).current() is None:
+        if built.returncode and store.current() is None:
             return 1
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     print(f"Serving on http://{shown}:{port} (stop with Ctrl+C)", flush=True)
-    with _watch() if server.server.sync else nullcontext():
+    logs.install(server.server.log)
+    with (
+        _watch() if server.server.sync else nullcontext(),
+        shared_by_workers() if workers > 1 else nullcontext(),
+    ):
         uvicorn.run(
             "api.main:create_app",
             factory=True,
             host=host,
             port=port,
+            log_config=None,  # they are our own
             log_level="warning",
             access_log=False,  # queries stand in addresses, and what a person typed is never logged
             server_header=False,
-            http="h11",  # the other one reads headers of any length
-            timeout_graceful_shutdown=_STOP_S,
+            http=Connection,
+            h11_max_incomplete_event_size=MAX_HEAD,
+            ws="none",
+            workers=workers,
+            timeout_worker_healthcheck=_HANGS_S,
+            timeout_graceful_shutdown=_stop_s(core),
         )
     return 0
+
+
+def _stop_s(settings: Settings) -> int:
+    """How long answers that are under way are given when the server is told to stop."""
+    model = settings.generator
+    return _STOP_S + (math.ceil(model.timeout_s) if model.model else 0)
 
 
 @contextmanager
 def _watch() -> Iterator[None]:
     """Have the index kept up to date by a process that ends with this one."""
-
-    def end_with_parent() -> None:
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
     child = subprocess.Popen(
         [sys.executable, "-m", "ingest", "watch"],
         stdin=subprocess.DEVNULL,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -16,18 +18,24 @@ from starlette.routing import Route
 from api import errors
 from api.answering import Answering
 from api.auth import Staff
+from api.checkup import Checkups
 from api.console.console import Console
 from api.console.freshness import FreshnessRoom
+from api.described import describe
 from api.desk.delivery.courier import Courier
 from api.desk.delivery.models import Carrier, Channel
 from api.desk.desk import Desk
 from api.desk.inbox.inbox import Inbox
 from api.desk.publishing import Publisher, Publishing
+from api.duties import Duties, Duty
 from api.gapping import Gapping
 from api.headers import SecurityHeaders
-from api.limits import BodyLimit
+from api.hosts import Hosts, known_hosts
+from api.limits import BodyLimit, HeadLimit
 from api.live import LiveIndex
 from api.mcp_server import McpServer
+from api.metrics import Metrics
+from api.observing import Observed
 from api.origins import Origins
 from api.page.page import Page
 from api.rate_limit import RateLimit, RateLimited
@@ -46,6 +54,7 @@ from api.routes import (
     documents,
     feedback,
     health,
+    interface,
     page,
     resources,
     tickets,
@@ -60,6 +69,7 @@ from rag.models import Question
 from rag.triage.triager import Triager
 from rag.usage import Usage
 
+_LOG = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 
 
@@ -80,6 +90,8 @@ class Services:
     """Takes mails in; None: nobody does."""
     repositories: Repositories = NO_REPOSITORIES
     """Where the sources are written."""
+    written: bool = False
+    """Whether a language model writes the answers."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class Access:
     """Who may call, and how often."""
 
     allowed_hosts: Sequence[str] = ()
-    """Names that the Model Context Protocol is served under; empty: any."""
+    """Names that browsers and the Model Context Protocol are served under; empty: any."""
     allowed_origins: Sequence[str] = ()
     """Whose pages may call, besides our own."""
     public_url: str = ""
@@ -100,6 +112,12 @@ class Access:
     """Calls of one client; 0: any number."""
     tickets_per_hour: int = 0
     """Tickets of one client; 0: any number."""
+    per_day: int = 0
+    """Questions and searches of one client; 0: any number."""
+    total_per_day: int = 0
+    """Of all clients together; 0: any number."""
+    workers: int = 1
+    """Processes of this host that serve."""
 
 
 def build_app(services: Services, access: Access = Access()) -> FastAPI:
@@ -109,18 +127,35 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
         version="1",
         description="Cited answers about the 1+ Million Genomes Framework.",
         lifespan=_lifespan,
+        docs_url=None,  # ours loads nothing from elsewhere
+        redoc_url=None,
     )
     app.state.services = services
+    app.state.metrics = metrics = Metrics()
+    app.state.checkups = Checkups(services.index, services.desk.tally)
     app.state.answering = answering = Answering(
-        services.index, services.usage, services.desk.conversations
+        services.index,
+        services.usage,
+        services.desk.conversations,
+        metrics,
+        written=services.written,
     )
     app.state.sorting = Sorting(answering, services.triager, services.desk)
     app.state.publishing = Publishing(services.desk, services.publisher)
     app.state.gapping = Gapping(answering, services.desk)
     app.state.courier = Courier(services.desk, services.carriers)
-    app.state.mcp = McpServer(answering, access.allowed_hosts)
+    hosts = known_hosts(access.allowed_hosts, access.public_url)
+    app.state.mcp = McpServer(answering, hosts)
     app.state.staff = staff = Staff(access.staff_token)
-    app.state.rate_limit = limit = RateLimit(access.per_minute, access.tickets_per_hour)
+    app.state.rate_limit = limit = RateLimit(
+        access.per_minute,
+        access.tickets_per_hour,
+        access.per_day,
+        access.total_per_day,
+        services.desk.calls,
+        # SQLite is of one host.
+        alone=access.workers == 1 and services.desk.database.engine == "sqlite",
+    )
     app.state.public_url = access.public_url
     app.state.console = Console()
     app.state.freshness = FreshnessRoom()
@@ -131,8 +166,12 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     # Streams of events are passed on as they come.
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(RateLimited, limit=limit, staff=staff)
+    app.add_middleware(Hosts, known=hosts)
     app.add_middleware(Origins, allowed=access.allowed_origins, public_url=access.public_url)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadLimit)
+    app.add_middleware(SecurityHeaders, public_url=access.public_url)
+    app.add_middleware(Observed, metrics=metrics, routes=app.router.routes)
+    describe(app)
     app.include_router(answers.router)
     app.include_router(feedback.router)
     app.include_router(tickets.router)
@@ -141,6 +180,7 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     app.include_router(documents.router)
     app.include_router(resources.router)
     app.include_router(health.router)
+    app.include_router(interface.router)
     app.include_router(widget.router)
     app.include_router(page.router)
     app.include_router(contribute.router)
@@ -159,6 +199,7 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     for path in ("/mcp", "/mcp/"):
         app.router.routes.append(Route(path, app.state.mcp, methods=["POST"]))
     app.mount("/widget", widget.Modules(directory=widget.MODULES), name="widget")
+    app.mount("/static/swagger", StaticFiles(directory=interface.swagger_files()), name="swagger")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -168,18 +209,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Answer once before the first visitor, as models and indexes load lazily; then serve."""
     answering: Answering = app.state.answering
     services: Services = app.state.services
-    # Where this fails `/readyz` tells why; the server lives and can be asked.
-    with suppress(HelpdeskError):
+    try:
         await answering.warm_up(Question("What is the Framework?"))
+    except HelpdeskError as error:
+        # The server lives and can be asked; `/readyz` tells it, too.
+        _LOG.warning("no question can be answered: %s", error)
     publishing: Publishing = app.state.publishing
     with suppress(HelpdeskError):
         await publishing.resume()
     sorting: Sorting = app.state.sorting
     gapping: Gapping = app.state.gapping
-    works = (services.desk.forgetting(), sorting.catching_up(), gapping.watching())
-    beside = [asyncio.create_task(work) for work in works]
+    once: list[Duty] = [services.desk.forgetting, sorting.catching_up, gapping.watching]
     if services.inbox:
-        beside.append(asyncio.create_task(services.inbox.polling(sorting.received)))
+        once.append(partial(services.inbox.polling, sorting.received))
+    works = (services.index.watching(), Duties(services.desk, once).doing())
+    beside = [asyncio.create_task(work) for work in works]
     courier: Courier = app.state.courier
     courier.start()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import HTTPBearer
@@ -13,6 +13,9 @@ from fastapi.security import HTTPBearer
 from api.desk.desk import Desk
 from api.desk.models import Actor, Member
 from api.desk.sessions import proof_of
+
+if TYPE_CHECKING:
+    from api.rate_limit import RateLimit
 
 MACHINES = Actor("staff", "admin")
 """Whoever has the token: all that staff may do, and no name."""
@@ -112,8 +115,14 @@ async def staff_only(request: Request, _: Annotated[object, Depends(_documented)
     """Return who of staff calls; refuse whoever is not staff."""
     staff: Staff = request.app.state.staff
     authorization = request.headers.get("authorization")
+    limit: RateLimit = request.app.state.rate_limit
+    if authorization is not None and (wait_s := limit.guessing(request.scope)):
+        headers = {"Retry-After": str(wait_s)}
+        raise HTTPException(429, f"too many wrong tokens; try again in {wait_s} s", headers)
     if staff.admits(authorization):
         return MACHINES
+    if authorization is not None:
+        limit.guessed(request.scope)
     if authorization is None and (visitor := await visitor_of(request)):
         sent = request.headers.get(PROOF, "")
         if request.method in _READS or same(sent, visitor.proof):

@@ -10,7 +10,14 @@ import time
 import uuid
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+)
 
 from api.errors import CallRefused
 from api.requests import MAX_QUESTION, MAX_TURNS
@@ -21,6 +28,17 @@ MODEL = "helpdesk"
 _LETTERS_PER_TOKEN = 4
 """A token of English text, roughly; nothing is billed by these counts."""
 _MARKER = re.compile(r"\[(\d{1,3})\]")
+
+
+_WITHOUT_NUL = r"^[^\x00]*$"
+_PART = {
+    "type": "object",
+    "required": ["type", "text"],
+    "properties": {
+        "type": {"const": "text"},
+        "text": {"type": "string", "pattern": _WITHOUT_NUL},
+    },
+}
 
 
 def _text_of(content: object) -> object:
@@ -34,8 +52,8 @@ def _text_of(content: object) -> object:
         if not all(isinstance(text, str) for text in texts):
             raise ValueError("a part of type text must hold a text")
         content = "\n".join(texts)
-    if isinstance(content, str) and "\0" in content:
-        raise ValueError("must not hold NUL characters")
+    if isinstance(content, str) and re.search("[\0\ud800-\udfff]", content):
+        raise ValueError("must not hold NUL or halves of characters")
     return content
 
 
@@ -46,8 +64,8 @@ Content = Annotated[
         {
             "description": "the text, or a list of parts of type text",
             "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": {"type": "object"}},
+                {"type": "string", "pattern": _WITHOUT_NUL},
+                {"type": "array", "items": _PART},
                 {"type": "null"},
             ],
         }
@@ -72,7 +90,7 @@ class StreamOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    include_usage: bool = False
+    include_usage: StrictBool = False
 
 
 class CompletionIn(BaseModel):
@@ -83,9 +101,9 @@ class CompletionIn(BaseModel):
     model: str
     # Of a list without a limit every entry is checked, and each fault written out.
     messages: Annotated[list[MessageIn], Field(min_length=1, max_length=MAX_MESSAGES)]
-    stream: bool | None = False
+    stream: StrictBool | None = False
     stream_options: StreamOptions | None = None
-    n: Annotated[int, Field(ge=1, le=1)] | None = 1
+    n: Annotated[int, Field(ge=1, le=1, strict=True)] | None = 1
 
     def to_question(self) -> Question:
         """The last message of the user with the turns before it.

@@ -20,26 +20,34 @@ from api.desk.drafts import DraftChanged, NoSuchDraft
 from api.desk.models import Conflict, NoSuchTicket, TicketClosed, TooManyMessages
 from api.desk.outbox import NoSuchDelivery
 from api.desk.staff import AlreadyListed, LastAdmin, NoSuchMember
+from api.exchange import CURRENT, request_id
+from api.logs import told_of
 from api.sign_in import SignInRefused, SignInUnavailable
 from rag.errors import (
     BadSetting,
     HelpdeskError,
     IndexLocked,
     IndexMismatch,
+    IndexReadOnly,
     ModelUnavailable,
     NoIndex,
+    NothingHolds,
     SourceUnavailable,
     UnknownCitation,
     UnknownTopic,
     UnreadableDocument,
+    VectorsUnavailable,
 )
 
 STATUS: Mapping[type[HelpdeskError], int] = {
     NoIndex: 503,
     IndexMismatch: 503,
+    VectorsUnavailable: 503,
+    IndexReadOnly: 503,
     BadSetting: 500,
     IndexLocked: 503,
     ModelUnavailable: 503,
+    NothingHolds: 503,
     SourceUnavailable: 502,
     UnreadableDocument: 500,
     UnknownTopic: 422,
@@ -69,15 +77,20 @@ _TITLES = {
     408: "Request timeout",
     409: "Conflict",
     413: "Too large",
+    414: "Address too long",
     415: "Unsupported media type",
+    421: "Misdirected",
     422: "Invalid input",
     429: "Too many requests",
+    431: "Headers too large",
     500: "Internal error",
     502: "Source unavailable",
     503: "Not ready",
 }
-_OPENAI = ("/v1/chat/", "/v1/models")
+OPENAI = ("/v1/chat/", "/v1/models")
 _UNEXPECTED = "something went wrong here; it has been noted"
+_SOON_S = "5"
+"""When what passes by itself may have passed."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -93,12 +106,14 @@ class CallRefused(Exception):
 
 
 def problem_body(status: int, detail: str, **more: object) -> dict[str, object]:
-    """Build an RFC 9457 problem document."""
+    """Build an RFC 9457 problem document, with the id by which the log knows the request."""
+    named = request_id()
     return {
         "type": "about:blank",
         "title": _TITLES.get(status, "Error"),
         "status": status,
         "detail": detail,
+        **({"request_id": named} if named else {}),
         **more,
     }
 
@@ -117,7 +132,7 @@ def reply(
     path: str, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()
 ) -> JSONResponse:
     """Tell what went wrong in the form that belongs to a path."""
-    if path.startswith(_OPENAI):
+    if path.startswith(OPENAI):
         # Its clients know 400 for what is wrong in a call.
         known = 400 if status == 422 else status
         param = errors[0]["field"] or None if errors else None
@@ -130,16 +145,19 @@ def reply(
     )
 
 
-def explained(error: Exception, path: str) -> tuple[int, str]:
+def explained(error: Exception) -> tuple[int, str]:
     """Say of an error that ends an answer what its reader may know; note what nobody expected.
 
     Returns:
         HTTP status and detail.
     """
+    exchange = CURRENT.get()
+    if exchange:
+        exchange.error = type(error).__name__
     if isinstance(error, HelpdeskError):
         return STATUS.get(type(error), 500), str(error)
-    # The path and the kind of error only: its text may hold what a person wrote.
-    _LOG.error("%s: %s", path, type(error).__name__)
+    # Neither its text nor the address: what a person wrote may stand in both.
+    _LOG.error("unexpected: %s", told_of(error))
     return 500, _UNEXPECTED
 
 
@@ -167,6 +185,9 @@ class LastResort:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; an error becomes a reply, unless one has begun."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         begun = False
 
         async def noted(message: Message) -> None:
@@ -177,7 +198,7 @@ class LastResort:
         try:
             await self._app(scope, receive, noted)
         except Exception as error:  # noqa: BLE001 - the door
-            told = reply(scope["path"], *explained(error, scope["path"]))
+            told = reply(scope["path"], *explained(error))
             if not begun:
                 await told(scope, receive, send)
 
@@ -189,12 +210,17 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if any(each["type"] == "json_invalid" for each in found):
         return reply(request.url.path, 400, "the body is not valid JSON")
     fields = [
-        {"field": ".".join(str(part) for part in each["loc"][1:]), "detail": _plain(each["msg"])}
+        {"field": ".".join(_named(part) for part in each["loc"][1:]), "detail": _plain(each["msg"])}
         for each in found
     ]
     first = fields[0]
     detail = f"{first['field']}: {first['detail']}" if first["field"] else first["detail"]
     return reply(request.url.path, 422, detail, fields)
+
+
+def _named(part: object) -> str:
+    """A field as it can be written; one that we do not know may be called anything."""
+    return str(part)[:100].encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(message: str) -> str:
@@ -214,10 +240,10 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:  # noqa:
     return JSONResponse(body, status_code=error.status)
 
 
-async def _not_changed(request: Request, error: Exception) -> JSONResponse:
+async def _not_changed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
     """Tell why a ticket was not changed, and give back what was to be written."""
     assert isinstance(error, Conflict | TicketClosed | TooManyMessages | NoSuchTicket)  # noqa: S101 - registered for it
-    status, detail = explained(error, request.url.path)
+    status, detail = explained(error)
     more: dict[str, object] = {"text": error.text} if error.text else {}
     if isinstance(error, Conflict):
         when = error.when.isoformat().replace("+00:00", "Z")
@@ -231,4 +257,7 @@ async def _not_changed(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:
-    return reply(request.url.path, *explained(error, request.url.path))
+    response = reply(request.url.path, *explained(error))
+    if isinstance(error, VectorsUnavailable):
+        response.headers["Retry-After"] = _SOON_S
+    return response

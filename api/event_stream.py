@@ -13,6 +13,9 @@ PING_S = 15
 """Proxies close a connection that stays silent for long."""
 READ_S = 60
 """How long a client may leave what was sent unread."""
+_TO_ITS_END_S = 3600
+"""When the server is told to stop, a stream is not: the server itself sets the time for all that
+is under way."""
 
 
 class EventStream(EventSourceResponse):
@@ -21,7 +24,7 @@ class EventStream(EventSourceResponse):
     When the client goes, or reads nothing for a minute, the events are closed.
     """
 
-    def __init__(self, events: AsyncGenerator[ServerSentEvent]):
+    def __init__(self, events: AsyncGenerator[ServerSentEvent] | AsyncGenerator[bytes]):
         """Send events as they come."""
         super().__init__(
             events,
@@ -30,6 +33,7 @@ class EventStream(EventSourceResponse):
             ping=PING_S,
             ping_message_factory=lambda: ServerSentEvent(comment="still here", sep="\n"),
             send_timeout=READ_S,
+            shutdown_grace_period=_TO_ITS_END_S,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

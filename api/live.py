@@ -1,56 +1,126 @@
-"""The index that answers now: a new generation is taken up without a restart."""
+"""The index that answers now: a new generation is taken up without a restart.
+
+It is looked for every few seconds and opened beside the old one, which answers until the new one
+is ready: no visitor waits for it. Hosts that share an index switch within the same seconds.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
+
+from anyio import CapacityLimiter, sleep, to_thread
 
 from rag.answerer import Answerer
-from rag.errors import HelpdeskError
+from rag.errors import HelpdeskError, VectorsUnavailable
 from rag.index import Store
+from rag.models import Question
 
+LOOKS_EVERY_S = 2.0
+"""How often the name of the current generation is read."""
+_BROKEN_AGAIN_S = 60.0
+"""When one that did not open is tried again."""
+_FIRST = Question("What is the Framework?")
+"""Asked of a new generation before anybody else does, as much is read with the first question."""
 _LOG = logging.getLogger(__name__)
 
 
 class LiveIndex:
     """Hands out the answerer of the current generation."""
 
-    def __init__(self, store: Store, build: Callable[[], Answerer]):
-        """Watch a store; `build` opens its current generation."""
+    def __init__(self, store: Store, build: Callable[[], Answerer], data_dir: Path | None = None):
+        """Watch a store.
+
+        Args:
+            store: Where generations are published.
+            build: Opens its current generation.
+            data_dir: Where this host keeps its own; None: where the index lies.
+        """
         self._store = store
+        self.data_dir = data_dir or store.directory
         self._build = build
         self._lock = threading.Lock()
         self._answerer: Answerer | None = None
+        self._failed: str | None = None
+        self._why = ""
+        self._again_at = 0.0
 
     @property
-    def data_dir(self) -> Path:
-        """Where the index lies, and what commands keep beside it."""
+    def directory(self) -> Path:
+        """Where the index lies, and what commands keep beside it; it may be read-only."""
         return self._store.directory
 
-    def answerer(self) -> Answerer:
-        """Return the answerer of the current generation.
+    @property
+    def current(self) -> str | None:
+        """The generation that should answer; None: there is none."""
+        return self._store.current()
 
-        A generation that does not open leaves the one before in service.
+    @property
+    def unopened(self) -> str:
+        """Why that one does not open; empty: it does, or nobody has looked."""
+        return self._why if self._failed and self._failed == self._store.current() else ""
+
+    @property
+    def serving(self) -> Answerer | None:
+        """The answerer that serves; None: there is none yet."""
+        return self._answerer
+
+    def answerer(self) -> Answerer:
+        """Return the answerer that serves; only where there is none yet, one is opened now.
 
         Raises:
             HelpdeskError: There is no index that could answer.
         """
         serving = self._answerer
-        current = self._store.current()
-        if serving is not None and serving.generation.info.generation == current:
+        if serving is not None:
             return serving
         with self._lock:
-            serving = self._answerer
-            if serving is not None and serving.generation.info.generation == current:
-                return serving
+            if self._answerer is None:
+                self._answerer = self._build()
+            return self._answerer
+
+    def look(self) -> None:
+        """Take up the current generation, if it is not the one that serves.
+
+        One that does not open leaves the one before in service, and is tried again later.
+        """
+        current = self._store.current()
+        if not self._is_new(current):
+            return
+        with self._lock:
+            if not self._is_new(current):
+                return
             try:
                 built = self._build()
+                for _ in built.stream(_FIRST, rewritten=False):
+                    pass
             except HelpdeskError as error:
-                if serving is None:
-                    raise
-                _LOG.warning("generation %s does not open: %s", current, error)
-                return serving
-            self._answerer = built
-            return built
+                if self._failed != current:
+                    _LOG.warning("generation %s does not open: %s", current, error)
+                self._why = str(error)
+                soon = isinstance(error, VectorsUnavailable)
+                self._failed = current
+                self._again_at = time.monotonic() + (0 if soon else _BROKEN_AGAIN_S)
+            else:
+                self._failed, self._answerer = None, built
+
+    def _is_new(self, current: str | None) -> bool:
+        """Whether another generation is to be opened than the one that serves."""
+        serving = self._answerer
+        if current is None or (serving and serving.generation.info.generation == current):
+            return False
+        return current != self._failed or time.monotonic() >= self._again_at
+
+    async def watching(self) -> NoReturn:
+        """Look every few seconds, until cancelled."""
+        limiter = CapacityLimiter(1)
+        while True:
+            try:
+                await to_thread.run_sync(self.look, limiter=limiter)
+            except Exception as error:  # noqa: BLE001 - it is looked again
+                _LOG.warning("a new index is not looked for: %s", type(error).__name__)
+            await sleep(LOOKS_EVERY_S)

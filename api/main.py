@@ -8,7 +8,10 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from api import logs
 from api.app import Access, Services, build_app
+from api.desk.backup.backup import Places
+from api.desk.backup.settling import finish
 from api.desk.delivery.mails import Mails, Sender
 from api.desk.delivery.models import Carrier, Channel
 from api.desk.delivery.smtp import Smtp, SmtpServer
@@ -24,14 +27,20 @@ from api.page.page import Page
 from api.routes.widget import WidgetTexts
 from api.settings import ApiSettings, SignInSettings
 from api.sign_in import Provider
+from api.stopping import end_at_once_when_told_twice, end_with_parent
 from rag.answerer import Answerer
 from rag.embedder import Embedder
 from rag.gaps.issues import Repositories
-from rag.index import Store
 from rag.messages import Messages
 from rag.settings import Settings, read_settings
 from rag.usage import USAGE, Usage
-from rag.wiring import build_answerer, build_embedder, build_triager, open_index
+from rag.wiring import (
+    build_answerer,
+    build_embedder,
+    build_triager,
+    open_index,
+    open_store,
+)
 
 _SHIPPED = Path(__file__).resolve().parent.parent / "corpus" / "messages"
 
@@ -39,6 +48,13 @@ _SHIPPED = Path(__file__).resolve().parent.parent / "corpus" / "messages"
 def create_app() -> FastAPI:
     """Build the app from the environment."""
     settings, own = read_settings(Settings), read_settings(ApiSettings)
+    # Each worker process begins here.
+    logs.install(own.server.log)
+    if own.server.workers == 1:
+        end_at_once_when_told_twice()
+    else:
+        # Its parent tells it to stop; whoever presses Ctrl+C tells it as well.
+        end_with_parent()
     embedder = build_embedder(settings)
     desk = build_desk(settings, own, embedder)
     chat, contact = _messages(settings.corpus_dir, "widget"), settings.answer.contact
@@ -48,7 +64,7 @@ def create_app() -> FastAPI:
 
     return build_app(
         Services(
-            index=LiveIndex(Store(settings.data_dir), build),
+            index=LiveIndex(open_store(settings), build, settings.data_dir),
             usage=Usage(settings.data_dir / USAGE),
             widget_texts=WidgetTexts(chat, contact),
             page=Page(
@@ -63,6 +79,7 @@ def create_app() -> FastAPI:
             carriers=_carriers(settings, own),
             inbox=build_inbox(settings, own, desk),
             repositories=Repositories.load(settings.corpus_dir),
+            written=bool(settings.generator.model),
         ),
         Access(
             allowed_hosts=own.server.hosts,
@@ -72,6 +89,9 @@ def create_app() -> FastAPI:
             sign_in=_provider(own.sign_in),
             per_minute=own.limits.per_minute,
             tickets_per_hour=own.limits.tickets_per_hour,
+            per_day=own.limits.per_day,
+            total_per_day=own.limits.total_per_day,
+            workers=own.server.workers,
         ),
     )
 
@@ -86,9 +106,9 @@ def build_desk(settings: Settings, own: ApiSettings, embedder: Embedder | None =
 
     Raises:
         BadSetting: They name no database.
-        DeskUnavailable: It cannot be reached, or is damaged.
+        DeskUnavailable: It is damaged, or of a later version.
     """
-    return open_desk(
+    desk = open_desk(
         own.desk.database_url.get_secret_value(),
         settings.data_dir,
         own.retention.conversation_days,
@@ -96,6 +116,9 @@ def build_desk(settings: Settings, own: ApiSettings, embedder: Embedder | None =
         embedder,
         _outlets(own),
     )
+    # Of a restore that was killed.
+    finish(desk.database, Places(settings.data_dir, settings.index))
+    return desk
 
 
 def _outlets(own: ApiSettings) -> Outlets:
@@ -166,6 +189,7 @@ def _publisher(settings: Settings) -> Publisher:
     """What brings articles of staff into the index: the command, over the same data."""
     over = {
         "HELPDESK_DATA_DIR": str(settings.data_dir),
+        "HELPDESK_INDEX_DIR": str(settings.index),
         "HELPDESK_CORPUS_DIR": str(settings.corpus_dir),
     }
     return Publisher((sys.executable, "-m", "ingest", "articles"), {**os.environ, **over})

@@ -23,10 +23,11 @@ from mcp_types import (
     ToolAnnotations,
 )
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from api.answering import Answering
-from api.errors import explained
+from api.errors import explained, reply
 from api.requests import Country, Label, Language, Name, SearchLimits, Text
 from api.routes.resources import listed
 from api.schemas import AnswerOut, PassageOut, ResourcesOut, SearchOut
@@ -136,7 +137,22 @@ class McpServer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to the protocol."""
         assert self._manager is not None  # noqa: S101 - no request comes before the lifespan
-        await self._manager.handle_request(scope, receive, send)
+        refused: list[int] = []
+
+        async def as_problem(message: Message) -> None:
+            """Put what the library refuses in plain text into the form of our other errors."""
+            if message["type"] == "http.response.start":
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                if message["status"] >= 400 and not kind.startswith("application/json"):
+                    refused.append(message["status"])
+                    return
+            if not refused:
+                await send(message)
+            elif message["type"] == "http.response.body" and not message.get("more_body"):
+                text = message.get("body", b"").decode("utf-8", "replace")
+                await reply("/mcp", refused[0], text or "refused")(scope, receive, send)
+
+        await self._manager.handle_request(scope, receive, as_problem)
 
     async def _list(self, _: object, __: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(
@@ -165,7 +181,7 @@ class McpServer:
         try:
             reply = await tool.work(arguments)
         except Exception as error:  # noqa: BLE001 - the door
-            return _wrong(explained(error, f"/mcp {params.name}")[1])
+            return _wrong(explained(error)[1])
         return CallToolResult(
             content=[TextContent(type="text", text=reply.model_dump_json())],
             structured_content=reply.model_dump(mode="json"),

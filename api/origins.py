@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import reply
+from api.refusing import refuse
 
 ANYONE = "*"
 
@@ -92,8 +92,7 @@ class Origins:
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in _READS and self._foreign(scope):
-            refusal = reply(scope["path"], 403, _REFUSED)
-            await refusal(scope, receive, send)
+            await refuse(scope, 403, _REFUSED)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
+from collections.abc import Sequence
+from functools import partial
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
+from anyio import CapacityLimiter, fail_after, to_thread
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -14,6 +18,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth import Staff
+from api.desk.calls import EVERYBODY, Allowance, Calls
+from api.desk.database import DeskUnavailable
 from api.errors import reply
 
 COUNTED = frozenset(
@@ -34,30 +40,145 @@ MAX_CLIENTS = 2_000
 through all of them after each call: 7 ms beside the event loop, five times that for five times as
 many."""
 
+GUESSES = 10
+"""Wrong tokens of staff that one client may send in a minute."""
+_BUDGETED = frozenset(
+    {"/v1/answers", "/v1/search", "/v1/chat/completions", "/mcp", "/mcp/", "/ask"}
+)
+"""What a day's budget is spent on; somebody who has spent it can still write to people."""
+_DAY_S = 86_400
+_COUNT_S = 1.0
+"""How long a call waits until it is counted."""
+_GONE_S = 10.0
+"""For how long the database is not asked to count after it could not."""
+_COUNT_AT_ONCE = 4
 _ASK_LATER = "too many requests; try again in {} s"
+_LOG = logging.getLogger(__name__)
 
 
 class RateLimit:
-    """Counts calls of each client in a moving window.
+    """Counts calls of each client: those of a minute or an hour in windows that move, and a day's.
 
-    In the memory of one process: several workers allow each as much.
+    One process counts short windows in its memory; where there are several, the desk's database
+    counts for all of them, as it does days. Where that one is gone each process counts for itself.
     """
 
-    def __init__(self, per_minute: int, tickets_per_hour: int):
-        """Allow one client so many calls; 0: any number."""
+    def __init__(
+        self,
+        per_minute: int = 0,
+        tickets_per_hour: int = 0,
+        per_day: int = 0,
+        total_per_day: int = 0,
+        calls: Calls | None = None,
+        *,
+        alone: bool = True,
+    ):
+        """Allow so many calls; 0: any number.
+
+        Args:
+            per_minute: Of one client.
+            tickets_per_hour: Of one client.
+            per_day: What costs, of one client.
+            total_per_day: What costs, of all clients.
+            calls: Counts over all processes; None: each counts for itself.
+            alone: Whether this process is the only one.
+        """
         # Each by itself, so that a flood of calls makes nobody's tickets forgotten.
         self._calls = _Window(RateLimitItemPerMinute(per_minute)) if per_minute else None
         self._tickets = (
             _Window(RateLimitItemPerHour(tickets_per_hour)) if tickets_per_hour else None
         )
+        self._guesses = _Window(RateLimitItemPerMinute(GUESSES)) if per_minute else None
+        self._days = _Days()
+        self._per_minute, self._per_hour = per_minute, tickets_per_hour
+        self._per_day, self._total = per_day, total_per_day
+        self._shared = calls
+        self._alone = alone
+        self._limiter = CapacityLimiter(_COUNT_AT_ONCE)
+        self._gone_until = 0.0
 
-    def call(self, scope: Scope) -> int | None:
+    async def call(self, scope: Scope) -> int | None:
         """Count a call; returns the seconds to wait if it is one too many."""
-        return self._calls.hit(_client(scope)) if self._calls else None
+        client, budgeted = _client(scope), scope["path"] in _BUDGETED
+        if self._calls and (wait_s := self._calls.hit(client)):
+            return wait_s
+        shared = []
+        if self._per_minute and not self._alone:
+            shared.append(Allowance("minute", self._per_minute, 60, client))
+        if budgeted and self._per_day:
+            shared.append(Allowance("day", self._per_day, _DAY_S, client))
+        if budgeted and self._total:
+            shared.append(Allowance("total", self._total, _DAY_S, EVERYBODY))
+        return await self._counted(shared)
 
-    def ticket(self, scope: Scope) -> int | None:
+    async def ticket(self, scope: Scope) -> int | None:
         """Count a ticket; returns the seconds to wait if it is one too many."""
-        return self._tickets.hit(_client(scope)) if self._tickets else None
+        client = _client(scope)
+        if self._tickets and (wait_s := self._tickets.hit(client)):
+            return wait_s
+        if not self._per_hour or self._alone:
+            return None
+        return await self._counted([Allowance("ticket", self._per_hour, 3600, client)])
+
+    def guessing(self, scope: Scope) -> int | None:
+        """Seconds for which no token of a client is looked at; None: it is looked at."""
+        return self._guesses.full(_client(scope)) if self._guesses else None
+
+    def guessed(self, scope: Scope) -> None:
+        """Count a token of staff that was wrong, in this process alone."""
+        if self._guesses:
+            self._guesses.hit(_client(scope))
+
+    async def _counted(self, shared: Sequence[Allowance]) -> int | None:
+        daily = [each for each in shared if each.window_s == _DAY_S]
+        if shared and self._shared and time.monotonic() >= self._gone_until:
+            try:
+                with fail_after(_COUNT_S):
+                    wait_s = await to_thread.run_sync(
+                        partial(self._shared.hit, shared),
+                        abandon_on_cancel=True,
+                        limiter=self._limiter,
+                    )
+            except (DeskUnavailable, TimeoutError) as error:
+                _LOG.warning("calls are counted here alone: %s", type(error).__name__)
+                self._gone_until = time.monotonic() + _GONE_S
+            else:
+                # Counted here, too, for when the database goes.
+                self._days.count([] if wait_s else daily)
+                return wait_s
+        return self._days.hit(daily)
+
+
+class _Days:
+    """What this process allowed today, by client."""
+
+    def __init__(self) -> None:
+        self._day = 0
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def hit(self, allowances: Sequence[Allowance]) -> int | None:
+        """Count a call, unless one of its allowances is used up; returns the seconds to wait."""
+        self._turn_page()
+        for each in allowances:
+            if self._counts.get((each.what, each.of), 0) >= each.most:
+                return max(1, math.ceil(_DAY_S - time.time() % _DAY_S))
+        self.count(allowances)
+        return None
+
+    def count(self, allowances: Sequence[Allowance]) -> None:
+        """Count a call that was allowed."""
+        self._turn_page()
+        for each in allowances:
+            key = (each.what, each.of)
+            if key not in self._counts and len(self._counts) >= MAX_CLIENTS:
+                self._counts.clear()  # it forgives some, and refuses nobody wrongly
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def _turn_page(self) -> None:
+        day = int(time.time()) // _DAY_S
+        if day != self._day:
+            self._day = day
+            self._counts.clear()
 
 
 class _Window:
@@ -74,8 +195,24 @@ class _Window:
             self._make_room()
         if self._limiter.hit(self._item, client):
             return None
+        if wait_s := self._wait_s(client):
+            return wait_s
+        self._limiter.hit(self._item, client)
+        return None
+
+    def full(self, client: str) -> int | None:
+        """Seconds until a hit would be allowed; None: now."""
+        return None if self._limiter.test(self._item, client) else self._wait_s(client)
+
+    def _wait_s(self, client: str) -> int | None:
+        """Seconds until one who is refused is let in; None: the clock was set back meanwhile."""
         free_at = self._limiter.get_window_stats(self._item, client).reset_time
-        return max(1, math.ceil(free_at - time.time()))
+        wait_s = max(1, math.ceil(free_at - time.time()))
+        if wait_s <= self._item.get_expiry() + 1:
+            return wait_s
+        # What is noted is still to come, and would count until it has.
+        self._storage.clear(self._item.key_for(client))
+        return None
 
     def _make_room(self) -> None:
         """Forget who has gone, whom the library keeps; if that is nobody, everyone.
@@ -116,12 +253,21 @@ class RateLimited:
         if (
             scope["type"] == "http"
             and (scope["method"], scope["path"]) in COUNTED
-            and not self._staff.admits(Headers(scope=scope).get("authorization"))
-            and (wait_s := self._limit.call(scope))
+            and (wait_s := await self._wait_s(scope))
         ):
             await refusal(scope["path"], wait_s)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    async def _wait_s(self, scope: Scope) -> int | None:
+        authorization = Headers(scope=scope).get("authorization")
+        if self._limit.guessing(scope) is None and self._staff.admits(authorization):
+            return None
+        wait_s = await self._limit.call(scope)
+        # A token that was right would not have been refused: that would tell whoever guesses.
+        if wait_s and authorization is not None:
+            self._limit.guessed(scope)
+        return wait_s
 
 
 def _client(scope: Scope) -> str:

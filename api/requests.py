@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from api.desk.models import NewTicket
-from rag.countries import country_code
+from rag.countries import ALIASES, COUNTRIES, country_code
 from rag.index import Generation
 from rag.models import Filters, Question, Turn
 
@@ -25,9 +25,14 @@ MAX_SUBJECT = 500
 MAX_MESSAGE = 20_000
 
 
+_UNWRITTEN = re.compile("[\0\ud800-\udfff]")
+_LABELS = ("required", "recommended", "informational")
+
+
 def _no_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not hold NUL characters")
+    """Refuse what no database stores: NUL, and halves of characters, which JSON can write."""
+    if _UNWRITTEN.search(text):
+        raise ValueError("must not hold NUL or halves of characters")
     return text
 
 
@@ -55,7 +60,7 @@ def _language(code: str) -> str:
 
 def _label(label: str) -> str:
     short = label.lower()
-    if short not in ("required", "recommended", "informational"):
+    if short not in _LABELS:
         raise ValueError("must be required, recommended or informational")
     return short
 
@@ -92,16 +97,34 @@ def _null_is_empty(value: object) -> object:
     return [] if value is None else value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION), AfterValidator(_words)]
-Country = Annotated[str, AfterValidator(_country)]
-Language = Annotated[str, AfterValidator(_language)]
-Label = Annotated[str, AfterValidator(_label)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_words)]
-Comment = Annotated[str, Field(max_length=MAX_COMMENT), AfterValidator(_words)]
-AnswerId = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_words)]
-Message = Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE), AfterValidator(_words)]
-Line = Annotated[Name, AfterValidator(_line)]
-Person = Annotated[str, Field(max_length=200), AfterValidator(_line)]
+def _or_null(kind: Any) -> BeforeValidator:
+    return BeforeValidator(_null_is_empty, json_schema_input_type=kind | None)
+
+
+# What is checked by functions, for whoever reads the description of the interface.
+_OF_WORDS = Field(json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"})
+_WITHOUT_NUL = Field(json_schema_extra={"pattern": r"^[^\x00]*$"})
+_OF_LINE = Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"})
+
+Words = Annotated[str, AfterValidator(_words), _OF_WORDS]
+Text = Annotated[Words, Field(min_length=1, max_length=MAX_QUESTION)]
+Country = Annotated[
+    str,
+    AfterValidator(_country),
+    Field(json_schema_extra={"enum": [*COUNTRIES, *ALIASES], "examples": ["PT"]}),
+]
+Language = Annotated[
+    str,
+    AfterValidator(_language),
+    Field(json_schema_extra={"pattern": "^[A-Za-z]{2}$", "examples": ["pt"]}),
+]
+Label = Annotated[str, AfterValidator(_label), Field(json_schema_extra={"enum": [*_LABELS]})]
+Name = Annotated[Words, Field(min_length=1, max_length=200)]
+Comment = Annotated[Words, Field(max_length=MAX_COMMENT)]
+AnswerId = Annotated[Words, Field(min_length=1, max_length=64)]
+Message = Annotated[Words, Field(min_length=1, max_length=MAX_MESSAGE)]
+Line = Annotated[Name, AfterValidator(_line), _OF_LINE]
+Person = Annotated[str, Field(max_length=200), AfterValidator(_line), _OF_LINE]
 Anyone = Annotated[Person | None, BeforeValidator(_blank_is_null)]
 Email = Annotated[
     str,
@@ -123,21 +146,26 @@ class TurnIn(Sent):
     text: Text
 
 
+Labels = Annotated[list[Label], Field(max_length=3)]
+Names = Annotated[list[Name], Field(max_length=50)]
+
+
 class FiltersIn(Sent):
     """What the search is limited to."""
 
-    labels: Annotated[list[Label], Field(max_length=3), BeforeValidator(_null_is_empty)] = []
-    topics: Annotated[list[Name], Field(max_length=50), BeforeValidator(_null_is_empty)] = []
-    sources: Annotated[list[Name], Field(max_length=50), BeforeValidator(_null_is_empty)] = []
+    labels: Annotated[Labels, _or_null(Labels)] = []
+    topics: Annotated[Names, _or_null(Names)] = []
+    sources: Annotated[Names, _or_null(Names)] = []
+
+
+Turns = Annotated[list[TurnIn], Field(max_length=MAX_TURNS)]
 
 
 class QuestionIn(Sent):
     """A question with the conversation before it."""
 
     question: Text
-    history: Annotated[
-        list[TurnIn], Field(max_length=MAX_TURNS), BeforeValidator(_null_is_empty)
-    ] = []
+    history: Annotated[Turns, _or_null(Turns)] = []
     language: Language | None = None
     country: Country | None = None
     filters: FiltersIn | None = None
@@ -204,18 +232,17 @@ class TranscriptTurnIn(Sent):
     """A turn of a conversation that is handed over."""
 
     role: Literal["user", "assistant"]
-    text: Annotated[
-        str, Field(min_length=1, max_length=MAX_TRANSCRIPT_TEXT), AfterValidator(_words)
-    ]
+    text: Annotated[Words, Field(min_length=1, max_length=MAX_TRANSCRIPT_TEXT)]
+
+
+Transcript = Annotated[list[TranscriptTurnIn], Field(max_length=MAX_TRANSCRIPT)]
 
 
 class TicketIn(Sent):
     """A question for a person, with the conversation before it."""
 
     question: Text
-    history: Annotated[
-        list[TranscriptTurnIn], Field(max_length=MAX_TRANSCRIPT), BeforeValidator(_null_is_empty)
-    ] = []
+    history: Annotated[Transcript, _or_null(Transcript)] = []
     answer_id: Annotated[
         AnswerId | None, Field(description="of the answer that was not enough")
     ] = None
@@ -242,13 +269,13 @@ class TicketIn(Sent):
         )
 
 
+Subject = Annotated[str, Field(max_length=MAX_SUBJECT), AfterValidator(_no_nul), _WITHOUT_NUL]
+
+
 class TriageIn(Sent):
     """A message to sort."""
 
     subject: Annotated[
-        str,
-        Field(max_length=MAX_SUBJECT),
-        AfterValidator(_no_nul),
-        BeforeValidator(_null_is_blank),
+        Subject, BeforeValidator(_null_is_blank, json_schema_input_type=Subject | None)
     ] = ""
-    text: Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE), AfterValidator(_words)]
+    text: Message

@@ -229,6 +229,36 @@ class ProblemOut(Reply):
     title: str
     status: int
     detail: str
+    request_id: str | None = None
+    """As in the header `X-Request-ID`, and in the log."""
+
+
+class FaultOut(Reply):
+    """What is wrong with a field."""
+
+    field: str
+    detail: str
+
+
+class InvalidOut(ProblemOut):
+    """A call that cannot be understood."""
+
+    errors: list[FaultOut] = []
+
+
+class OpenAiFaultOut(Reply):
+    """What went wrong, as OpenAI's clients read it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAiErrorOut(Reply):
+    """What went wrong below the paths of OpenAI's interface."""
+
+    error: OpenAiFaultOut
 
 
 class RelatedOut(Reply):

@@ -17,11 +17,14 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from api.desk.delivery.smtp import Security
+from api.logs import LogForm
 from api.origins import ANYONE, origin_of
+from rag import known_secrets
 
-MIN_STAFF_TOKEN = 16
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -65,6 +68,34 @@ def _secured(url: str) -> str:
     return address
 
 
+def _given(secret: SecretStr) -> SecretStr:
+    known_secrets.given(secret.get_secret_value())
+    return secret
+
+
+def _made(secret: SecretStr) -> SecretStr:
+    known_secrets.made(secret.get_secret_value())
+    return secret
+
+
+def _with_password(url: SecretStr) -> SecretStr:
+    try:
+        password = make_url(url.get_secret_value()).password
+    except ArgumentError:
+        return url  # told where it is opened
+    try:
+        known_secrets.given(str(password or ""))
+    except ValueError as error:
+        raise ValueError(f"its password {error}") from None
+    return url
+
+
+Given = Annotated[SecretStr, AfterValidator(_given)]
+"""A secret that somebody else gave out."""
+Made = Annotated[SecretStr, AfterValidator(_made)]
+"""A secret that was made up for the helpdesk."""
+
+
 def _line(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError("must be one line")
@@ -96,22 +127,37 @@ class ServerSettings(_Section):
     host: str = Field("127.0.0.1", description="address to listen on; `0.0.0.0` in a container")
     allowed_hosts: str = Field(
         "127.0.0.1,localhost,[::1]",
-        description="hosts under whose names `/mcp` is served, parted by commas: behind a proxy the"
-        " public one; empty: any. Keeps foreign pages from asking here through a browser",
+        description="hosts, parted by commas, under whose names `/mcp` is served, and browsers may"
+        " ask and use the desk; the one of `PUBLIC_URL` need not be named, and to browsers neither"
+        " addresses nor names without dots; empty: any. Keeps foreign pages from asking here"
+        " through a browser",
     )
     allowed_origins: Annotated[str, AfterValidator(_origins)] = Field(
         "",
-        description="origins (`https://www.example.org`), parted by commas, whose pages may use the"
-        " widget and the API; `*`: anyone's; empty: only the helpdesk's own pages",
+        description="origins, such as `https://www.example.org`, parted by commas, whose pages may"
+        " use the widget and the API from a browser; `*`: anyone's; empty: only the helpdesk's own"
+        " pages",
     )
     public_url: Annotated[str, AfterValidator(_address)] = Field(
         "",
-        description="the address under which people reach the helpdesk, for links in replies;"
-        " empty: the one that was called",
+        description="the address under which people reach the helpdesk, for links in replies; set"
+        " it behind a proxy; empty: the one that was called",
+    )
+    log: LogForm = Field(
+        "text",
+        description="how lines of the log are written, on stderr: `text` for people, `json` for"
+        " what collects logs; no line holds what a person typed",
     )
     sync: bool = Field(
         False,
         description="keep the index up to date: run `python -m ingest watch` beside the server",
+    )
+
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="processes that answer, about one for each core; see [scaling](scaling.md)",
     )
 
     @property
@@ -133,6 +179,20 @@ class LimitsSettings(_Section):
     )
     tickets_per_hour: int = Field(
         5, ge=0, le=1_000_000, description="tickets of one client in any hour; 0: no limit"
+    )
+    per_day: int = Field(
+        5000,
+        ge=0,
+        le=100_000_000,
+        description="questions and searches of one client in a day of UTC; an office behind one"
+        " address is one client; 0: no limit",
+    )
+    total_per_day: int = Field(
+        0,
+        ge=0,
+        le=1_000_000_000,
+        description="questions and searches of all clients together in a day of UTC; set it where"
+        " answers cost money; 0: no limit",
     )
 
 
@@ -157,9 +217,12 @@ class RetentionSettings(_Section):
 class DeskSettings(_Section):
     """Where answers, feedback and tickets are kept."""
 
-    database_url: SecretStr = Field(
+    database_url: Annotated[SecretStr, AfterValidator(_with_password)] = Field(
         SecretStr(""),
-        description="a database as SQLAlchemy names it; empty: `desk.sqlite` in the data directory",
+        description="another database for answers, feedback and tickets, as"
+        " [SQLAlchemy](https://docs.sqlalchemy.org/en/21/core/engines.html) names it; tested with"
+        " PostgreSQL: `postgresql+psycopg://user@host/desk`; empty: `desk.sqlite` in the data"
+        " directory",
     )
 
 
@@ -167,10 +230,12 @@ class SignInSettings(_Section):
     """The service that says who somebody of staff is, by OpenID Connect."""
 
     issuer: Annotated[str, AfterValidator(_issuer)] = Field(
-        "", description="its address; empty: staff sign in by links that a command prints"
+        "",
+        description="its address: what stands before `/.well-known/openid-configuration`; empty:"
+        " staff sign in by links that a command prints",
     )
     client_id: str = Field("", description="what it calls the helpdesk")
-    client_secret: SecretStr = Field(SecretStr(""), description="what it knows the helpdesk by")
+    client_secret: Given = Field(SecretStr(""), description="what it knows the helpdesk by")
     name: str = Field("Life Science Login", description="the words on the button")
     scopes: str = Field("openid email profile", description="what is asked of it")
 
@@ -196,10 +261,10 @@ class MailSettings(_Section):
     port: Port = Field(587, description="its port: 587 with `starttls`, 465 with `tls`")
     security: Security = Field(
         "starttls",
-        description="`starttls`, `tls`, or `none`: not encrypted, which no password is sent over",
+        description="with `none` nothing is encrypted, and no password is sent",
     )
     user: str = Field("", description="what it knows the helpdesk by; empty: it does not ask")
-    password: SecretStr = Field(SecretStr(""), description="goes with the user")
+    password: Given = Field(SecretStr(""), description="goes with the user")
     name: Annotated[str, AfterValidator(_line)] = Field(
         "NMG Helpdesk", description="who mails are from, as people read it"
     )
@@ -233,7 +298,7 @@ class ZammadSettings(_Section):
     url: Annotated[str, AfterValidator(_issuer)] = Field(
         "", description="its address; empty: tickets are brought into none"
     )
-    token: SecretStr = Field(SecretStr(""), description="of one of its agents")
+    token: Given = Field(SecretStr(""), description="the access token of one of its agents")
     group: str = Field("Users", description="the group of its that tickets go to")
 
     @model_validator(mode="after")
@@ -247,16 +312,18 @@ class WebhookSettings(_Section):
     """Any program that is told of changes of tickets."""
 
     url: Annotated[str, AfterValidator(_secured)] = Field(
-        "", description="address that they are posted to; empty: none"
+        "",
+        description="address that changes of tickets are posted to, without any words of people;"
+        " empty: none",
     )
-    secret: SecretStr = Field(
-        SecretStr(""), description="what they are signed with, 16 characters or more"
+    secret: Made = Field(
+        SecretStr(""), description="what the posts are signed with, 16 characters or more"
     )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.url and len(self.secret.get_secret_value()) < MIN_STAFF_TOKEN:
-            raise ValueError(f"URL needs a SECRET of {MIN_STAFF_TOKEN} characters or more")
+        if self.url and not self.secret.get_secret_value():
+            raise ValueError(f"URL needs a SECRET of {known_secrets.LEAST} characters or more")
         return self
 
 
@@ -266,10 +333,10 @@ class InboxSettings(_Section):
     host: str = Field("", description="IMAP server; empty: no mail is taken in")
     port: Port = Field(993, description="its port: 993 with `tls`, 143 with `starttls`")
     security: Security = Field(
-        "tls", description="`tls`, `starttls`, or `none`: not encrypted, on this machine only"
+        "tls", description="`none`: not encrypted, taken for this machine only"
     )
     user: str = Field("", description="what it knows the mailbox by, mostly its address")
-    password: SecretStr = Field(SecretStr(""), description="goes with the user")
+    password: Given = Field(SecretStr(""), description="goes with the user")
     folder: Annotated[str, AfterValidator(_line)] = Field(
         "INBOX", description="folder that is looked at; it should be the helpdesk's alone"
     )
@@ -297,6 +364,7 @@ class ApiSettings(BaseSettings):
         extra="ignore",
         frozen=True,
         populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     server: ServerSettings = ServerSettings()
@@ -308,23 +376,16 @@ class ApiSettings(BaseSettings):
     inbox: InboxSettings = InboxSettings()
     zammad: ZammadSettings = ZammadSettings()
     webhook: WebhookSettings = WebhookSettings()
-    staff_token: SecretStr = Field(
+    staff_token: Made = Field(
         SecretStr(""),
-        description="bearer token of machines for staff calls, 16 characters or more; empty: there"
-        " are none of machines",
+        description="bearer token of machines for the staff calls, 16 characters or more; empty:"
+        " only people who are signed in make them",
     )
     port: Port = Field(
         8000,
         validation_alias=AliasChoices("PORT", "HELPDESK_PORT"),
         description="port to listen on",
     )
-
-    @field_validator("staff_token")
-    @classmethod
-    def _long_enough(cls, token: SecretStr) -> SecretStr:
-        if 0 < len(token.get_secret_value()) < MIN_STAFF_TOKEN:
-            raise ValueError(f"must have {MIN_STAFF_TOKEN} characters or more")
-        return token
 
     @model_validator(mode="after")
     def _links_and_replies_arrive(self) -> Self:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from api.desk.models import Limits, Priority, State
 from api.requests import Anyone, Country, Language, Line, Message, Name, Sent, Text
 from rag.triage.sorter import Intent
 
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("must be a whole number")
+    return value
+
+
 Tag = Annotated[Line, Field(max_length=50)]
 Version = Annotated[
-    int, Field(ge=1, description="of the ticket as it was read; if it is another by now: 409")
+    int,
+    Field(ge=1, description="of the ticket as it was read; if it is another by now: 409"),
+    BeforeValidator(_number),
 ]
 
 
@@ -69,7 +78,8 @@ class WrittenIn(SeenIn):
 class ChangesIn(SeenIn):
     """Fields of a ticket that shall be set; those that are left out stay."""
 
-    model_config = ConfigDict(extra="forbid")
+    # The version, and something to set.
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 2})
 
     title: Line = ""
     intent: Intent | None = None

@@ -253,7 +253,7 @@ def _indexed(settings: Settings, corpus: Path, *, articles: bool) -> Settings:
         build_index(corpus, data_dir, articles=articles)
     except RuntimeError as error:
         _fail(str(error))
-    return settings.model_copy(update={"data_dir": data_dir})
+    return settings.model_copy(update={"data_dir": data_dir, "index_dir": None})
 
 
 def _measure(

@@ -241,7 +241,7 @@ def run(
     write(pages, made)
     for source in (corpus, pages):
         _indexed(source, data_dir)
-    settings = settings.model_copy(update={"data_dir": data_dir})
+    settings = settings.model_copy(update={"data_dir": data_dir, "index_dir": None})
     embedder = build_embedder(settings)
     generation = open_index(settings)
     judge = Judge(made, generation, settings.answer.contact)
@@ -278,7 +278,7 @@ def run(
 
 def _indexed(source: Path, data_dir: Path) -> None:
     command = [sys.executable, "-m", "ingest", "run", "--source", str(source)]
-    environment = {**os.environ, "HELPDESK_DATA_DIR": str(data_dir)}
+    environment = {**os.environ, "HELPDESK_DATA_DIR": str(data_dir), "HELPDESK_INDEX_DIR": ""}
     subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
 
 

@@ -471,7 +471,7 @@ def build_index(corpus: Path, data_dir: Path, *, articles: bool) -> None:
     command = [sys.executable, "-m", "ingest", "run", "--source", str(corpus)]
     if not articles:
         command.append("--no-articles")
-    environment = {**os.environ, "HELPDESK_DATA_DIR": str(data_dir)}
+    environment = {**os.environ, "HELPDESK_DATA_DIR": str(data_dir), "HELPDESK_INDEX_DIR": ""}
     done = subprocess.run(  # noqa: S603
         command, env=environment, stdout=subprocess.DEVNULL, check=False
     )

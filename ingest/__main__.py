@@ -23,7 +23,7 @@ from ingest.models import IngestReport
 from ingest.online import of_services
 from ingest.pipeline import Memory
 from ingest.sources import Registry, listed_sources, named_sources
-from ingest.sync import SourceState, SyncLog
+from ingest.sync import SyncLog
 from ingest.terminal import SHOWN, Bars, fail, failing_in_a_line, show_list
 from ingest.watch import due as due_sources
 from ingest.watch import exit_on_signals, run_as_child
@@ -31,11 +31,11 @@ from ingest.watch import watch as keep_watch
 from ingest.wiring import client_of, core_settings, ingest_settings, knowledge_of
 from rag.errors import HelpdeskError
 from rag.freshness import freshness_of
-from rag.index import Store
 from rag.link_report import read_links, write_links
 from rag.settings import Settings
+from rag.source_states import SYNC, SourceState
 from rag.text import printable
-from rag.wiring import build_embedder
+from rag.wiring import build_embedder, open_index, open_store
 
 _ASKING_S = 20 * 60
 """For all linked addresses; what there is no time for is asked the next time, or never."""
@@ -97,8 +97,8 @@ def run(
 
 
 def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) -> IngestReport:
-    with failing_in_a_line(settings.data_dir), client_of(settings) as client:
-        memory = Memory.of(settings.data_dir)
+    with failing_in_a_line(settings.index), client_of(settings) as client:
+        memory = Memory.of(settings.data_dir, open_store(settings))
         own = ingest_settings().fetch
         embedder = build_embedder(settings)
         return pipeline.run(
@@ -112,8 +112,8 @@ def _run(settings: Settings, task: Task, registry: Registry, *, articles: bool) 
 
 
 def _states(settings: Settings) -> dict[str, SourceState]:
-    log = SyncLog(settings.data_dir / "sync.json")
-    return log.states(Store(settings.data_dir).current())
+    log = SyncLog(settings.index / SYNC)
+    return log.states(open_store(settings).current())
 
 
 def _show(report: IngestReport, *, as_json: bool) -> None:
@@ -148,7 +148,7 @@ def status(
     """Say what is indexed, how old it is, and which pages are still empty."""
     settings = core_settings()
     try:
-        generation = Store(settings.data_dir).open()
+        generation = open_index(settings)
     except HelpdeskError as error:
         fail(str(error))
     documents = generation.documents()
@@ -223,7 +223,8 @@ def doctor(
     """Check the index, and with --online what is assumed of the services it comes from."""
     settings = core_settings()
     try:
-        found = list(of_index(settings.data_dir, build_embedder(settings).name))
+        store = open_store(settings)
+        found = list(of_index(store, settings.data_dir, build_embedder(settings).name))
         registry = Registry.load(settings.corpus_dir)
     except HelpdeskError as error:
         fail(str(error))
@@ -232,7 +233,7 @@ def doctor(
         found += of_services(
             lambda: client_of(settings),
             registry,
-            settings.data_dir,
+            store,
             zenodo=own.zenodo,
             github=own.github,
         )
@@ -251,12 +252,12 @@ def freshness(
 ) -> None:
     """Say what has gone from under articles, where pages differ, and which links are dead."""
     settings = core_settings()
-    with failing_in_a_line(settings.data_dir):
-        generation = Store(settings.data_dir).open()
+    with failing_in_a_line(settings.index):
+        generation = open_index(settings)
         documents = [DOCUMENT.validate_json(payload) for _, payload in generation.payloads()]
         checked = partial(
             check_links, documents, generation.gaps, generation.info.generation,
-            read_links(settings.data_dir),
+            read_links(settings.index),
         )  # fmt: skip
         if links:
             with client_of(settings) as client, Bars().step("Asking for links", 0) as count:
@@ -264,7 +265,7 @@ def freshness(
                 report = checked(client, count)
         else:
             report = checked(None)
-        write_links(settings.data_dir, report)
+        write_links(settings.index, report)
         found = freshness_of(generation)
     if as_json:
         print(json.dumps(as_plain(found, report), ensure_ascii=False))
@@ -305,12 +306,12 @@ def watch() -> None:
 
 def _note_failure(settings: Settings, names: Sequence[str], problem: str) -> None:
     """Have sources wait whose run could not even say what became of them."""
-    store = Store(settings.data_dir)
+    store = open_store(settings)
     try:
         store.directory.mkdir(parents=True, exist_ok=True)
         with store.locked():
             now = store.current()
-            log = SyncLog(settings.data_dir / "sync.json")
+            log = SyncLog(settings.index / SYNC)
             log.record(dict.fromkeys(names, problem), was=now, generation=now)
     except (HelpdeskError, OSError) as error:
         print(f"ingest: {error}", file=sys.stderr, flush=True)
@@ -320,7 +321,7 @@ def _note_failure(settings: Settings, names: Sequence[str], problem: str) -> Non
 def rollback() -> None:
     """Go back to the generation before the current one, until a source is read again."""
     settings = core_settings()
-    store = Store(settings.data_dir)
+    store = open_store(settings)
     try:
         with store.locked():
             current = store.current()
@@ -328,11 +329,11 @@ def rollback() -> None:
             if not earlier:
                 fail("there is no earlier generation")
             store.use(earlier[-1])
-            SyncLog(settings.data_dir / "sync.json").follow(earlier[-1])
+            SyncLog(settings.index / SYNC).follow(earlier[-1])
     except HelpdeskError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{settings.data_dir}: {error.strerror or error}")
+        fail(f"{settings.index}: {error.strerror or error}")
     print(f"generation: {earlier[-1]}")
 
 
@@ -341,7 +342,7 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a source, as in sta
     """Take the documents of a source out of the index."""
     settings = core_settings()
     try:
-        known = {document.source for document in Store(settings.data_dir).open().documents()}
+        known = {document.source for document in open_index(settings).documents()}
         registry = Registry.load(settings.corpus_dir)
     except HelpdeskError as error:
         fail(str(error))

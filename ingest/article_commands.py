@@ -30,13 +30,12 @@ from ingest.watch import exit_on_signals
 from ingest.wiring import article_folders, client_of, core_settings, ingest_settings, knowledge_of
 from rag.article_drafts import draft, file_name, material
 from rag.errors import HelpdeskError, SourceUnavailable
-from rag.index import Store
 from rag.language import detect_language
 from rag.models import Article, Question
 from rag.settings import Settings
 from rag.text import fold, printable
 from rag.usage import USAGE, Usage
-from rag.wiring import build_embedder, build_retriever, open_index
+from rag.wiring import build_embedder, build_retriever, open_index, open_store
 
 app = typer.Typer(
     no_args_is_help=True, help="Check, draft and look after the knowledge articles."
@@ -108,7 +107,7 @@ def _paths(folder: Path) -> set[str]:
 
 def _indexed(settings: Settings) -> list[Document]:
     """The documents of the index; none where there is no index."""
-    store = Store(settings.data_dir)
+    store = open_store(settings)
     if store.current() is None:
         return []
     documents = [DOCUMENT.validate_json(payload) for _, payload in store.open().payloads()]
@@ -218,7 +217,7 @@ def publish_article(
     exit_on_signals(_STOPPED)
     settings = core_settings()
     shipped, own = article_folders(settings)
-    with failing_in_a_line(settings.data_dir):
+    with failing_in_a_line(settings.index):
         generation = open_index(settings)
         documents = _indexed(settings)
         article, findings = examine(file, shipped, generation.articles, documents)
@@ -251,8 +250,8 @@ def withdraw_article(
     exit_on_signals(_STOPPED)
     settings = core_settings()
     shipped, own = article_folders(settings)
-    with failing_in_a_line(settings.data_dir):
-        store = Store(settings.data_dir)
+    with failing_in_a_line(settings.index):
+        store = open_store(settings)
         built = store.current()
         indexed = store.open().articles if built else ()
         there = _is_there(article_id, shipped, own, indexed)
@@ -290,7 +289,7 @@ def _build_anew(settings: Settings, change: AbstractContextManager[None]) -> str
         Task(),
         fetch=_fetch_nothing,
         knowledge=knowledge_of(settings, registry, embedder),
-        memory=Memory.of(settings.data_dir),
+        memory=Memory.of(settings.data_dir, open_store(settings)),
         embedder=embedder,
         progress=Bars(),
         change=change,

@@ -59,7 +59,7 @@ def opened_copy(store: Store, name: str) -> Iterator[Generation]:
         IndexMismatch: It was written by another version of this program, or is damaged.
     """
     with TemporaryDirectory(prefix="index-", ignore_cleanup_errors=True) as folder:
-        copy = Store(Path(folder))
+        copy = Store(Path(folder), store.server)
         shutil.copytree(store.generations / name, copy.generations / name)
         with closing(copy.open(name)) as generation:
             yield generation

@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from pydantic import ValidationError
 
 from ingest.check import Check, judged, listed, opened_copy
 from ingest.loaders import ocr
-from ingest.sync import KEPT
 from rag.embedder import Vectors
-from rag.errors import HelpdeskError, IndexMismatch, NoIndex
+from rag.errors import HelpdeskError, NoIndex
 from rag.index import Generation, Store
 from rag.models import IndexedDocument
+from rag.source_states import STATES, SYNC
 
 _CACHES = ("embeddings.sqlite", "readings.sqlite", "downloads/addresses.sqlite")
 _ROOM = 3
@@ -31,23 +32,28 @@ _COMPARED = 1000
 """Vectors of a kind that are looked up in both places where they lie."""
 _ALIKE = 1e-4
 """By how much each of their numbers may differ: Chroma makes them of length 1 once more."""
+_LAST_RESORT = (
+    "look after the disk and who may read it; what is damaged is made anew by: python -m ingest run"
+)
+_AHEAD = timedelta(hours=1)
+"""By how much the clock of the host that builds may be ahead of this one."""
 _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def of_index(data_dir: Path, embedder: str) -> Iterator[Check]:
+def of_index(store: Store, caches: Path, embedder: str) -> Iterator[Check]:
     """Check the index, what is remembered beside it, and the programs that ingest needs.
 
     Args:
-        data_dir: Where the index is.
+        store: Where the index is.
+        caches: The data directory.
         embedder: Name of the embedder that is set.
     """
-    store = Store(data_dir)
     checks: dict[str, Callable[[], Iterator[Check]]] = {
         "index": partial(_index, store, embedder),
-        "sources": partial(_sources, data_dir / "sync.json"),
+        "sources": partial(_sources, store.directory / SYNC),
         "drafts": partial(_drafts, store),
         "rollback": partial(_rollback, store),
-        **{name: partial(_cache, name, data_dir / name) for name in _CACHES},
+        **{name: partial(_cache, name, caches / name) for name in _CACHES},
         "disk": partial(_disk, store),
         "tesseract": _tesseract,
         "pandoc": _pandoc,
@@ -62,7 +68,7 @@ def _survived(name: str, check: Callable[[], Iterator[Check]]) -> Iterator[Check
         yield from check()
     except Exception as error:  # noqa: BLE001 - see above
         reason = getattr(error, "strerror", None) or type(error).__name__
-        yield Check(name, "fault", f"cannot be checked: {reason}")
+        yield Check(name, "fault", f"cannot be checked: {reason}; {_LAST_RESORT}")
 
 
 def _index(store: Store, embedder: str) -> Iterator[Check]:
@@ -109,15 +115,21 @@ def _generation(generation: Generation, embedder: str, cure: str) -> Iterator[Ch
         f"generation {info.generation}, built {info.built_at}:"
         f" {info.documents} documents, {info.chunks} chunks",
     )
+    if datetime.fromisoformat(info.built_at) > datetime.now(UTC) + _AHEAD:
+        yield Check(
+            "clock",
+            "note",
+            f"the index was built at {info.built_at}, which is still to come: a clock was wrong."
+            " It answers all the same, and the next one follows it",
+        )
     try:
         generation.check(embedder)
         yield Check("embedder", "ok", info.embedder)
-    except IndexMismatch as error:
+    except HelpdeskError as error:
         yield Check("embedder", "fault", str(error))
     for name, check in {
         "chunks": partial(_chunks, generation, cure),
-        "vectors": partial(_vectors, generation, cure),
-        "mapped vectors": partial(_mapped, generation, cure),
+        "vectors": partial(_held, generation, cure),
         "articles": partial(_articles, generation, cure),
         "records": partial(_records, generation),
     }.items():
@@ -137,6 +149,18 @@ def _chunks(generation: Generation, cure: str) -> Iterator[Check]:
     return judged("chunks", "each belongs to a document, and none is missing", faults)
 
 
+def _held(generation: Generation, cure: str) -> Iterator[Check]:
+    """Look at what Chroma holds; in its own folder no answer needs it."""
+    try:
+        yield from _vectors(generation, cure)
+        yield from _mapped(generation, cure)
+    except HelpdeskError as error:
+        yield Check("vectors", "fault", str(error))
+    except Exception as error:  # noqa: BLE001 - a damaged folder fails in any way
+        said = f"what Chroma holds cannot be read ({type(error).__name__}), which no answer needs"
+        yield Check("vectors", "fault", f"{said}; {cure}")
+
+
 def _vectors(generation: Generation, cure: str) -> Iterator[Check]:
     """Ask for all vectors by a search, as their bare number is known without them."""
     faults = []
@@ -148,7 +172,9 @@ def _vectors(generation: Generation, cure: str) -> Iterator[Check]:
         len(generation.ask_articles),
     )
     for name, size in zip(_COLLECTIONS, sizes, strict=True):
-        found, _ = generation.nearest(name, direction, size)
+        if not size:
+            continue
+        found, _ = generation.collections.nearest(name, direction, size)
         if len(found) != size:
             faults.append(f"a search finds {len(found)} of {size} {name}; {cure}")
     return judged("vectors", f"a search finds all {sum(sizes)}", faults)
@@ -157,6 +183,8 @@ def _vectors(generation: Generation, cure: str) -> Iterator[Check]:
 def _mapped(generation: Generation, cure: str) -> Iterator[Check]:
     """Compare the vectors that a search reads with Chroma's; their number is known by now."""
     kinds = {"chunks": generation.chunk_vectors, "sentences": generation.sentence_vectors}
+    if generation.ask_vectors is not None:
+        kinds["asks"] = generation.ask_vectors
     faults = [
         f"{name}.npy differs from Chroma in {differ} of {len(numbers)} vectors looked up; {cure}"
         for name, mapped in kinds.items()
@@ -173,7 +201,9 @@ def _spread(count: int) -> NDArray[np.int64]:
 def _differing(
     mapped: Vectors, generation: Generation, name: str, numbers: NDArray[np.int64]
 ) -> int:
-    stored = generation.stored(name, numbers)
+    if not len(numbers):
+        return 0
+    stored = generation.collections.stored(name, numbers)
     if len(stored) != len(numbers):
         return len(numbers)
     return int((~np.isclose(mapped[numbers], stored, atol=_ALIKE).all(axis=1)).sum())
@@ -200,7 +230,10 @@ def _articles(generation: Generation, cure: str) -> Iterator[Check]:
     )
     if stale:
         yield Check(
-            "articles", "note", f"stale, their sentence is no longer on its page: {listed(stale)}"
+            "articles",
+            "note",
+            f"stale, their sentence is no longer on its page: {listed(stale)};"
+            " python -m ingest articles check says which sentence",
         )
 
 
@@ -226,7 +259,7 @@ def _sources(file: Path) -> Iterator[Check]:
         yield Check("sources", "note", "none was asked yet, as far as is known here")
         return
     try:
-        states = KEPT.validate_json(file.read_bytes()).sources
+        states = STATES.validate_json(file.read_bytes()).sources
     except ValidationError:
         yield Check(
             "sources",
@@ -236,7 +269,8 @@ def _sources(file: Path) -> Iterator[Check]:
         return
     faults = [
         f"{name} is stale"
-        f" ({f'last had {state.read_at}' if state.read_at else 'never had'}): {state.problem}"
+        f" ({f'last had {state.read_at}' if state.read_at else 'never had'}): {state.problem};"
+        f" tried again by: python -m ingest run --source {name}"
         for name, state in states.items()
         if state.stale
     ]

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from threading import Thread
 
 from ingest.assumed.github import check_github, repository_of
@@ -21,6 +20,7 @@ from ingest.check import Check
 from ingest.fetch.client import Client
 from ingest.sources import Registry
 from rag.errors import SourceUnavailable
+from rag.index import Store
 
 WITHIN_S = 55.0
 """For all services together; the promise is a minute."""
@@ -69,7 +69,7 @@ class _Inquiry:
 def of_services(
     connect: Callable[[], Client],
     registry: Registry,
-    data_dir: Path,
+    store: Store,
     *,
     zenodo: str,
     github: str,
@@ -80,14 +80,14 @@ def of_services(
     Args:
         connect: Makes a client; each service has its own, as none may be shared by threads.
         registry: Names what is asked for: the first record, the first repository, all sites.
-        data_dir: Where the index is, whose citations are looked up on the sites.
+        store: Where the index is, whose citations are looked up on the sites.
         zenodo: Address of the Zenodo that is asked.
         github: Address of the API of GitHub.
         within_s: When to give up on who has not answered.
     """
     until = time.monotonic() + within_s
     inquiries = _inquiries(
-        registry, zenodo.rstrip("/"), github.rstrip("/"), partial(cited_pages, data_dir)
+        registry, zenodo.rstrip("/"), github.rstrip("/"), partial(cited_pages, store)
     )
     threads = [
         # Who still waits for an answer in the end does not keep the program from ending.

@@ -49,10 +49,11 @@ from rag.index_writer import Contents, StoredDocument
 from rag.lexical import acronyms_of
 from rag.models import Chunk, IndexedDocument
 from rag.sentences import chunk_sentences, told
+from rag.source_states import SYNC
 from rag.text import letters_digits, word_count
 from rag.unwritten import probes
 
-_CHUNKER = 3
+_CHUNKER = 4
 """Raised when the same documents yield another index than before."""
 _PREFIXED_WORDS = 8
 """Shorter sentences are embedded behind their heading (DESIGN 3)."""
@@ -88,7 +89,7 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Memory:
-    """What a run remembers of the runs before it, all of it under the data directory."""
+    """What a run remembers of the runs before it."""
 
     store: Store
     """Where generations live."""
@@ -102,14 +103,20 @@ class Memory:
     """When each source was asked, and what came of it."""
 
     @classmethod
-    def of(cls, directory: Path) -> Memory:
-        """Name the parts in a data directory; nothing is read or written yet."""
+    def of(cls, directory: Path, store: Store | None = None) -> Memory:
+        """Name the parts; nothing is read or written yet.
+
+        Args:
+            directory: The data directory: caches, which no other host needs.
+            store: Where generations live, and what is known of their sources; None: there, too.
+        """
+        store = store or Store(directory)
         return cls(
-            Store(directory),
+            store,
             EmbeddingCache(directory / "embeddings.sqlite"),
             Readings(directory / "readings.sqlite"),
             Downloads(directory / "downloads"),
-            SyncLog(directory / "sync.json"),
+            SyncLog(store.directory / SYNC),
         )
 
 
@@ -158,7 +165,7 @@ def run(
                 progress=progress,
                 leaving=1 if change else 0,
             )
-            digest = _digest(found, embedder, knowledge)
+            digest = _digest(found, embedder, knowledge, store)
             name = store.current()
             chunks = before.generation.info.chunks if before.generation else 0
             if before.generation is None or before.generation.digest != digest:
@@ -250,9 +257,11 @@ def _changes(found: Gathered, before: Before) -> _Changes:
     return _Changes(counts, tuple(added), tuple(changed), tuple(removed))
 
 
-def _digest(found: Gathered, embedder: Embedder, knowledge: Knowledge) -> str:
+def _digest(found: Gathered, embedder: Embedder, knowledge: Knowledge, store: Store) -> str:
     hand = f"{sorted(knowledge.acronyms.items())} {knowledge.vocabulary} {knowledge.standing}"
     parts = [f"{INDEX_FORMAT} {_CHUNKER} {embedder.name} {hand} {list(knowledge.order)}"]
+    if store.server:
+        parts.append(f"vectors in {store.server.url}")
     if knowledge.head:
         parts.append(hashlib.sha256(knowledge.head.matrix.tobytes()).hexdigest())
     # A document's language may be that of its neighbours.

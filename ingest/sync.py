@@ -9,47 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from rag.source_states import STATES, SourceState, SourceStates, read_states
 
 _FIRST_RETRY = timedelta(minutes=5)
 """After a failure; doubled with each further one, up to the refresh interval."""
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
-
-
-@dataclass(frozen=True)
-class SourceState:
-    """What came of asking a source."""
-
-    checked_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
-    """When it was asked last; UTC, ISO 8601."""
-    read_at: str | None = None
-    """When it was last had whole; None: never."""
-    problem: str | None = None
-    """Why it could not be had the last time: what is indexed of it is stale."""
-    failures: int = 0
-    """How often in a row."""
-
-    @property
-    def stale(self) -> bool:
-        """Whether the index holds an older state than the source may have."""
-        return self.problem is not None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The file's content."""
-
-    generation: str | None
-    """Of which the states speak."""
-    sources: dict[str, SourceState]
-
-
-KEPT: TypeAdapter[Kept] = TypeAdapter(Kept)
 
 
 class SyncLog:
@@ -64,7 +31,7 @@ class SyncLog:
 
         None where the file is missing, damaged, or speaks of another one.
         """
-        kept = self._read()
+        kept = read_states(self._file)
         return kept.sources if kept.generation == generation else {}
 
     def record(
@@ -100,23 +67,17 @@ class SyncLog:
                 problem=problem,
                 failures=0 if problem is None else 1 + (before.failures if before else 0),
             )
-        self._write(Kept(generation, states))
+        self._write(SourceStates(generation, states))
         return states
 
     def follow(self, generation: str) -> None:
         """Let the states speak of another generation: somebody went back to it on purpose."""
-        self._write(Kept(generation, self._read().sources))
+        self._write(SourceStates(generation, read_states(self._file).sources))
 
-    def _read(self) -> Kept:
-        try:
-            return KEPT.validate_json(self._file.read_bytes())
-        except (OSError, ValidationError):
-            return Kept(None, {})
-
-    def _write(self, kept: Kept) -> None:
+    def _write(self, kept: SourceStates) -> None:
         draft = self._file.with_name(f".{self._file.name}.draft")
         with draft.open("wb") as file:
-            file.write(KEPT.dump_json(kept, indent=1))
+            file.write(STATES.dump_json(kept, indent=1))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._file)

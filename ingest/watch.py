@@ -13,7 +13,8 @@ from typing import Never
 
 from ingest.loaders.articles import ARTICLES
 from ingest.sources import ListedSource
-from ingest.sync import SourceState, due_at
+from ingest.sync import due_at
+from rag.source_states import SourceState
 
 LONGEST_WAIT = timedelta(minutes=1)
 """Between two looks at what is due: lists change, clocks jump, machines sleep."""
@@ -30,7 +31,7 @@ def due(
 
     Args:
         listed: By name.
-        states: What came of asking them; see `ingest.sync`.
+        states: What came of asking them; see `rag.source_states`.
         now: The moment, in UTC.
 
     Returns:

@@ -40,7 +40,7 @@ def client_of(settings: Settings) -> Client:
 
 def article_folders(settings: Settings) -> tuple[Path, Path]:
     """Where articles lie: the shipped ones, and those of whoever runs it."""
-    return settings.corpus_dir / ARTICLES, settings.data_dir / ARTICLES
+    return settings.corpus_dir / ARTICLES, settings.index / ARTICLES
 
 
 def knowledge_of(

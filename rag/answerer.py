@@ -131,6 +131,11 @@ class Answerer:
         """What finds passages and articles in it."""
         return self._retriever
 
+    @property
+    def model_trouble(self) -> str | None:
+        """Why the language model could not be had the last time; None: it could, or is none."""
+        return self._author.trouble if self._author else None
+
     def search(self, question: Question, count: int) -> list[Passage]:
         """Return the best passages, best first."""
         return self._retriever.search(question, count)

@@ -15,7 +15,7 @@ import numpy as np
 from rag.citations import Footnotes
 from rag.composer import Body, repeats
 from rag.embedder import Embedder, Vectors
-from rag.errors import ModelUnavailable
+from rag.errors import ModelUnavailable, NothingHolds
 from rag.generator import Shown
 from rag.index import Generation
 from rag.lexical import four_grams
@@ -48,6 +48,8 @@ class Author:
         self._writer = writer
         self._embedder = embedder
         self._name = name
+        self.trouble: str | None = None
+        """Why the model could not be had the last time it was asked; None: it could."""
 
     def rewrite(
         self,
@@ -85,8 +87,10 @@ class Author:
                     told.append(marked(statement))
                     first = len(said) == 1
                     yield Delta(" ".join(told) if first else f" {told[-1]}")
-        except ModelUnavailable:
+            self.trouble = None
+        except ModelUnavailable as error:
             failed = True
+            self.trouble = None if isinstance(error, NothingHolds) else str(error)
         if not said:
             text = f"{voice.say('without_model')} {answer.text}"
             yield Delta(text)

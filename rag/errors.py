@@ -9,7 +9,10 @@
     ├── NoIndex              build one
     ├── IndexMismatch        rebuild it
     ├── IndexLocked          wait for the other ingest
+    ├── IndexReadOnly        do it on the host that builds the index
+    ├── VectorsUnavailable   try again in some seconds
     ├── ModelUnavailable     retry, then a ticket
+    │   └── NothingHolds     quote the sources instead
     ├── UnknownTopic         name one that is filed
     └── UnknownCitation      regenerate once, then the extractive answer
 
@@ -45,8 +48,20 @@ class IndexLocked(HelpdeskError):
     """Another ingest is writing."""
 
 
+class IndexReadOnly(HelpdeskError):
+    """The index can only be read from here."""
+
+
+class VectorsUnavailable(HelpdeskError):
+    """The server that holds the vectors does not answer."""
+
+
 class ModelUnavailable(HelpdeskError):
     """A model cannot be loaded or does not reply."""
+
+
+class NothingHolds(ModelUnavailable):
+    """A language model is there, and wrote nothing that could be shown."""
 
 
 class UnknownTopic(HelpdeskError):

@@ -2,7 +2,7 @@
 
 It brings questions nearer to one another that one article answers, in every
 language of the embedder. How it was learned and what it is worth:
-docs/asks-head.md; ``python -m eval.learning`` learns it anew.
+docs/contributors/asks-head.md; ``python -m eval.learning`` learns it anew.
 """
 
 from __future__ import annotations

@@ -5,10 +5,11 @@ vectors that a search reads from end to end; it is never written again once
 complete. ``current`` names the generation in use and is replaced atomically.
 So a killed ingest harms nothing, and no reader sees half an index (DESIGN 2).
 
-Chroma keeps all vectors and finds the asking variants nearest to a question.
-Chunks and sentences are scored exactly, from plain arrays mapped into memory:
-a cosine with each of 100,000 chunks takes about as long as to embed the
-question, and the system may let go of the memory when others need it.
+Chunks, sentences and asking variants are scored exactly, from plain arrays mapped into memory:
+a cosine with each of 100,000 chunks takes about as long as to embed the question, the system may
+let go of the memory when others need it, processes share it, and a folder that can only be read
+is enough. Chroma holds every vector besides (docs/decisions/0018): where it is a server, that one
+is asked for the asking variants.
 """
 
 from __future__ import annotations
@@ -21,31 +22,37 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from chromadb.api.client import Client
-from chromadb.errors import ChromaError
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from rag.chroma import FOLDER, KINDS, Collections, FolderCollections
+from rag.chroma_server import ChromaServer
 from rag.embedder import Vectors
-from rag.errors import IndexLocked, IndexMismatch, NoIndex, UnknownTopic
+from rag.errors import (
+    IndexLocked,
+    IndexMismatch,
+    IndexReadOnly,
+    NoIndex,
+    UnknownTopic,
+    VectorsUnavailable,
+)
 from rag.index_files import (
     ARTICLE,
+    ASKS,
     CARD,
-    CHROMA,
     CHUNK,
     GAP,
     INDEX_FORMAT,
-    OPENING,
     RESOURCE,
     SQLITE,
-    open_chroma,
 )
 from rag.index_writer import Contents, write_generation
 from rag.lexical import LexicalLeg
@@ -63,6 +70,12 @@ _HEADERS = threading.Lock()
 once may fail (CPython issue 106905), as when a server opens one generation while another closes."""
 KEPT = 3
 """Generations left for rollback."""
+_STILL_READ = timedelta(minutes=10)
+"""How long a generation stays after the next one: readers on other hosts may not have switched."""
+_MOST = 12
+"""Generations that stay for that, at most: whoever publishes all day must not fill the disk."""
+_STAMP = "%Y%m%dT%H%M%S"
+"""What the id of a generation begins with."""
 
 POOL = 4000
 """Chunks whose sentences are scored for a query; smaller indexes are scored whole.
@@ -70,8 +83,10 @@ POOL = 4000
 
 _CHUNKS_READ = 5000
 _DOCUMENTS_READ = 500
-"""Chunks, and documents with theirs, that stay parsed: to parse them takes as long as to search."""
-_DAMAGE = (sqlite3.Error, ChromaError, EOFError, LookupError, ValueError, TypeError, OSError)
+"""Chunks and cards of documents, and documents with their chunks, that stay parsed: to parse them
+takes as long as to search."""
+_ROTTEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGE = (sqlite3.Error, EOFError, LookupError, ValueError, TypeError, OSError)
 """What reading a damaged generation ends in."""
 
 
@@ -95,11 +110,17 @@ class _Column:
 
 
 class Store:
-    """The data directory: its generations and which one is current."""
+    """The index directory: its generations and which one is current."""
 
-    def __init__(self, directory: Path):
-        """Name the data directory; nothing is read or written yet."""
+    def __init__(self, directory: Path, server: ChromaServer | None = None):
+        """Name the index directory; nothing is read or written yet.
+
+        Args:
+            directory: Holds the generations; readers need not be able to write there.
+            server: Holds their vectors; None: the directory does.
+        """
         self.directory = directory
+        self.server = server
         self.generations = directory / "generations"
         self._pointer = directory / "current"
 
@@ -124,12 +145,9 @@ class Store:
                 f"there is no index in {self.directory} yet; build one with: python -m ingest run"
             )
         try:
-            return Generation(self.generations / chosen)
+            return Generation(self.generations / chosen, self.server)
         except _DAMAGE as error:
-            raise IndexMismatch(
-                f"index {chosen} is damaged ({type(error).__name__}); go back with: python -m"
-                " ingest rollback, or build it anew with: python -m ingest run"
-            ) from error
+            raise _damaged(chosen, error) from error
 
     def write(
         self, name: str, contents: Contents, progress: Callable[[int], None] = lambda _: None
@@ -140,12 +158,15 @@ class Store:
             name: Its id, also the name of its directory.
             contents: What it holds.
             progress: Called with the number of vectors stored since the last call.
+
+        Raises:
+            VectorsUnavailable: The server that is to hold its vectors does not answer.
         """
         self.generations.mkdir(parents=True, exist_ok=True)
         draft = self.generations / f".{name}.draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        write_generation(draft, name, contents, progress)
+        write_generation(draft, name, contents, progress, self.server)
         draft.rename(self.generations / name)
         self.use(name)
 
@@ -158,7 +179,13 @@ class Store:
 
         Raises:
             IndexLocked: Another process is, and goes on.
+            IndexReadOnly: Nobody can be, from here.
         """
+        if not self.writable:
+            raise IndexReadOnly(
+                f"the index in {self.directory} can only be read from here;"
+                " do this on the host that builds it"
+            )
         lock = FileLock(self.directory / "ingest.lock")
         try:
             lock.acquire(timeout=wait_s)
@@ -168,6 +195,14 @@ class Store:
             yield
         finally:
             lock.release()
+
+    @property
+    def writable(self) -> bool:
+        """Whether an index can be built here, as far as the file system tells."""
+        there = next(
+            each for each in (self.directory, *self.directory.absolute().parents) if each.exists()
+        )
+        return os.access(there, os.W_OK)
 
     def use(self, name: str) -> None:
         """Make a complete generation the current one, atomically."""
@@ -189,22 +224,56 @@ class Store:
         )
 
     def prune(self) -> None:
-        """Remove drafts that a killed ingest left, and all but the last few generations."""
+        """Remove drafts that a killed ingest left, and all but the last few generations.
+
+        What another host may still be reading stays a while longer.
+        """
         if not self.generations.is_dir():
             return
         for draft in self.generations.glob(".*.draft"):
-            shutil.rmtree(draft, ignore_errors=True)
-        current = self.current()
-        for name in self.names()[:-KEPT]:
-            if name != current:
-                shutil.rmtree(self.generations / name, ignore_errors=True)
+            self._remove(draft, draft.name.removeprefix(".").removesuffix(".draft"))
+        current, names = self.current(), self.names()
+        now = datetime.now(UTC)
+        for place, name in enumerate(names[:-KEPT]):
+            # One of the future is of a clock that was set back, and as old as any.
+            lately = now - _STILL_READ < _begun(names[place + 1]) <= now
+            read = lately and len(names) - place <= _MOST
+            if name != current and not read:
+                self._remove(self.generations / name, name)
+
+    def _remove(self, folder: Path, name: str) -> None:
+        if self.server:
+            try:
+                self.server.remove(name)
+            except VectorsUnavailable:
+                return  # the folder tells the next run what the server still holds
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _damaged(name: str, error: Exception) -> IndexMismatch:
+    return IndexMismatch(
+        f"index {name} is damaged ({type(error).__name__}); go back with: python -m"
+        " ingest rollback, or build it anew with: python -m ingest run"
+    )
+
+
+def _begun(name: str) -> datetime:
+    """The moment a generation's id begins with; the earliest of all where it begins with none."""
+    try:
+        return datetime.strptime(name[: len("20260101T000000")], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 class Generation:
     """A generation opened for reading; safe to use from several threads."""
 
-    def __init__(self, directory: Path):
-        """Open it.
+    def __init__(self, directory: Path, server: ChromaServer | None = None):
+        """Open it; nothing is written, and no server is asked.
+
+        Args:
+            directory: Its own.
+            server: Holds its vectors, if its own directory does not.
 
         Raises:
             NoIndex: The directory holds no generation.
@@ -218,6 +287,11 @@ class Generation:
             f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
         self._lock = threading.Lock()
+        self._held = ExitStack()
+        self._held.callback(self._database.close)
+        # Whoever still answers from it holds it; after the last one it goes by itself.
+        self._release = weakref.finalize(self, self._held.close)
+        self._release.atexit = False
         meta = dict(self._rows("SELECT key, value FROM meta"))
         if meta.get("format") != str(INDEX_FORMAT):
             raise IndexMismatch(
@@ -250,6 +324,7 @@ class Generation:
         """Chunks without a sentence that is indexed by itself."""
         self._chunks_read: dict[int, Chunk] = {}
         self._documents_read: dict[str, tuple[Chunk, ...]] = {}
+        self._cards_read: dict[str, IndexedDocument] = {}
         self.ask_articles: NDArray[np.int32] = self._array("ask_articles")
         self.articles = tuple(
             ARTICLE.validate_json(content)
@@ -270,22 +345,46 @@ class Generation:
             )
             for name in ("source", "kind", "country", "topic", "labels")
         }
-        if not (directory / CHROMA).is_dir():
-            raise ValueError("the vectors are gone")
-        self._chroma = open_chroma(directory / CHROMA)
-        # Whoever still answers from it holds it; after the last one it goes by itself.
-        self._release = weakref.finalize(self, _release, self._database, self._chroma)
-        self._release.atexit = False
-        self._collections = {
-            name: self._chroma.get_collection(name, embedding_function=None)
-            for name in ("chunks", "sentences", "asks")
-        }
-        # Chroma loads all of a collection as soon as it is counted; the others
-        # are checked where search reads them, and whole by `ingest doctor`.
-        if self._collections["asks"].count() != len(self.ask_articles):
-            raise ValueError("asks has lost vectors")
+        self._server = server
+        self._server_url = meta.get("server", "")
         self.chunk_vectors = self._mapped("chunks")
         self.sentence_vectors = self._mapped("sentences")
+        self.ask_vectors = None if self._server_url else self._own_asks()
+        """Of the asking variants; None: a server has them."""
+
+    def _own_asks(self) -> Vectors:
+        if (self.directory / f"{ASKS}.npy").is_file():
+            return self._mapped(ASKS)
+        # Chroma alone has those of an index that an earlier version wrote.
+        try:
+            found = self.collections.stored(ASKS, np.arange(self._size(ASKS)))
+        except Exception as error:  # Chroma's own, of many kinds
+            raise ValueError("asks has lost vectors") from error
+        if len(found) != self._size(ASKS):
+            raise ValueError("asks has lost vectors")
+        return found
+
+    @cached_property
+    def collections(self) -> Collections:
+        """The vectors as Chroma holds them; in a folder it is opened to be written.
+
+        Raises:
+            ValueError: Its folder has gone.
+            IndexMismatch: The vectors are in a server that is not set, or that has lost them.
+            VectorsUnavailable: The server does not answer.
+        """
+        opened: Collections
+        if not self._server_url:
+            opened = FolderCollections(self.directory / FOLDER)
+        elif self._server:
+            opened = self._server.collections(self.info.generation)
+        else:
+            raise IndexMismatch(
+                f"the vectors of the index are in the Chroma server at {self._server_url}; set"
+                " HELPDESK_CHROMA__URL to it, or build the index anew with: python -m ingest run"
+            )
+        self._held.callback(opened.close)
+        return opened
 
     def topic(self, name: str) -> str:
         """The id of a topic by any of its names.
@@ -300,65 +399,92 @@ class Generation:
         return known
 
     def check(self, embedder: str) -> None:
-        """Make sure that a query is embedded as the index was.
+        """Make sure that the index can be searched as the settings say.
+
+        Args:
+            embedder: Name of the one that embeds queries.
 
         Raises:
-            IndexMismatch: The index was built with another embedder.
+            IndexMismatch: It was built with another embedder, or its vectors are elsewhere.
+            VectorsUnavailable: They are in a server that does not answer.
         """
         if embedder != self.info.embedder:
             raise IndexMismatch(
                 f"the index was built with {self.info.embedder}, the setting says {embedder};"
                 " rebuild it with: python -m ingest run"
             )
+        if self._server and not self._server_url:
+            raise IndexMismatch(
+                "the vectors of the index are in its own folder, and HELPDESK_CHROMA__URL names a"
+                " server; bring them there with: python -m ingest run"
+            )
+        if self._server_url:
+            for kind in KINDS:
+                if self.collections.count(kind) != self._size(kind):
+                    raise IndexMismatch(
+                        f"the Chroma server has lost vectors of index {self.info.generation};"
+                        " build it anew with: python -m ingest run"
+                    )
 
     def close(self) -> None:
         """Release the files and the memory; what is asked after that fails."""
         with self._lock:
             self._release()
 
-    def nearest(
-        self, collection: str, vector: Vectors, count: int
-    ) -> tuple[NDArray[np.int64], Vectors]:
-        """Find the nearest vectors of ``chunks``, ``sentences`` or ``asks``.
+    def nearest_asks(self, vector: Vectors, count: int) -> tuple[NDArray[np.int64], Vectors]:
+        """Find the asking variants nearest to a question.
 
         Args:
-            collection: Which vectors.
-            vector: A unit vector of shape ``(dimensions,)``.
+            vector: A unit vector of shape ``(dimensions,)``, as `rag.articles.compared` makes it.
             count: How many at most.
 
         Returns:
             Their numbers and their cosines, best first.
+
+        Raises:
+            IndexMismatch: The server that holds them has lost some.
+            VectorsUnavailable: It does not answer.
         """
-        target = self._collections[collection]
-        available = min(count, int(self._size(collection)))
+        available = min(count, self._size(ASKS))
         if available == 0:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        found = target.query(
-            query_embeddings=[vector.tolist()], n_results=available, include=["distances"]
-        )
-        numbers = np.array([int(each) for each in found["ids"][0]], dtype=np.int64)
-        distances = found["distances"]
-        assert distances is not None  # noqa: S101 - asked for above
-        return numbers, 1.0 - np.array(distances[0], dtype=np.float32)
+        if self.ask_vectors is None:
+            numbers, cosines = self.collections.nearest(ASKS, vector, available)
+            self._whole(len(numbers) == available)
+            return numbers, cosines
+        every = _cosines(self.ask_vectors, vector)
+        best = np.argpartition(every, len(every) - available)[len(every) - available :]
+        # Those that are equally near stand in their order.
+        best = best[np.lexsort((best, -every[best]))]
+        return best.astype(np.int64), every[best]
 
-    def stored(self, collection: str, numbers: NDArray[np.int64]) -> Vectors:
-        """What Chroma holds of ``chunks``, ``sentences`` or ``asks``.
+    def asks(self, numbers: NDArray[np.int64]) -> Vectors:
+        """Vectors of some asking variants.
 
         Args:
-            collection: Which vectors.
-            numbers: Which of them, ascending.
+            numbers: Of them, ascending.
 
         Returns:
-            Shape ``(found, dimensions)``, in order; those that are not there are left out.
+            Shape ``(len(numbers), dimensions)``.
+
+        Raises:
+            IndexMismatch: The server that holds them has lost some.
+            VectorsUnavailable: It does not answer.
         """
-        if not len(numbers):  # it would be asked for all
+        if not len(numbers):  # a server would be asked for all
             return np.empty((0, self.info.dimensions), dtype=np.float32)
-        found = self._collections[collection].get(
-            ids=[str(number) for number in numbers], include=["embeddings"]
-        )
-        rows = np.asarray(found["embeddings"], dtype=np.float32)
-        order = np.argsort([int(each) for each in found["ids"]])
-        return rows.reshape(-1, self.info.dimensions)[order]
+        if self.ask_vectors is not None:
+            return self.ask_vectors[numbers]
+        found = self.collections.stored(ASKS, numbers)
+        self._whole(len(found) == len(numbers))
+        return found
+
+    def _whole(self, whole: bool) -> None:
+        if not whole:
+            raise IndexMismatch(
+                f"the Chroma server has lost vectors of index {self.info.generation};"
+                " build it anew with: python -m ingest run"
+            )
 
     def _size(self, collection: str) -> int:
         sizes = {
@@ -485,8 +611,8 @@ class Generation:
 
     def chunk_by_id(self, chunk_id: str) -> Chunk | None:
         """Return a chunk by its id, None where there is none."""
-        rows = self._rows("SELECT content FROM chunks WHERE id = ?", (chunk_id,))
-        return CHUNK.validate_json(rows[0][0]) if rows else None
+        number = self.chunk_number(chunk_id)
+        return None if number is None else self.chunk(number)
 
     def chunk_number(self, chunk_id: str) -> int | None:
         """Return the number of a chunk, None where there is none."""
@@ -537,8 +663,16 @@ class Generation:
 
     def document(self, document_id: str) -> IndexedDocument | None:
         """Return one document's card, None where there is none."""
-        rows = self._rows("SELECT card FROM documents WHERE id = ?", (document_id,))
-        return CARD.validate_json(rows[0][0]) if rows else None
+        known = self._cards_read.get(document_id)
+        if known is None:
+            rows = self._rows("SELECT card FROM documents WHERE id = ?", (document_id,))
+            if not rows:
+                return None
+            known = CARD.validate_json(rows[0][0])
+            if len(self._cards_read) >= _CHUNKS_READ:
+                self._cards_read.clear()
+            self._cards_read[document_id] = known
+        return known
 
     def payloads(self) -> list[tuple[str, str]]:
         """``(source, payload)`` of every document, for the next ingest."""
@@ -557,8 +691,14 @@ class Generation:
         ]
 
     def _rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._database.execute(query, parameters).fetchall()
+        try:
+            with self._lock:
+                return self._database.execute(query, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            # A page may rot long after it was opened; other errors are not the file's.
+            if getattr(error, "sqlite_errorcode", None) not in _ROTTEN:
+                raise
+            raise _damaged(self.directory.name, error) from error
 
     def _array(self, name: str) -> NDArray[Any]:
         """Read an array in place: those of a large index are not held twice."""
@@ -594,12 +734,6 @@ class Generation:
             idf=self._array(f"{name}.idf"),
             count=self.info.chunks,
         )
-
-
-def _release(database: sqlite3.Connection, chroma: Client) -> None:
-    database.close()
-    with OPENING:
-        chroma.close()
 
 
 def _cosines(vectors: Vectors, vector: Vectors) -> Vectors:

@@ -1,20 +1,12 @@
 """How a generation lies on disk: what its writer and its reader share.
 
-It alone opens Chroma; `rag.index` and `rag.index_writer` ask what it has opened.
-
-``index.sqlite`` holds what was read, ``chroma/`` every vector, and
-``chunks.npy`` and ``sentences.npy`` those that a search reads from end to end.
+``index.sqlite`` holds what was read. ``chunks.npy``, ``sentences.npy`` and ``asks.npy`` are the
+vectors that a search reads from end to end, and ``chroma/`` holds all of them once more; where a
+Chroma server is set, it holds them instead, and there is no ``asks.npy``: those are asked there.
 """
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
-from typing import cast
-
-import chromadb
-from chromadb.api.client import Client
-from chromadb.config import Settings as ChromaSettings
 from pydantic import TypeAdapter
 
 from rag.models import Article, Chunk, Gap, IndexedDocument, Resource
@@ -22,23 +14,13 @@ from rag.models import Article, Chunk, Gap, IndexedDocument, Resource
 INDEX_FORMAT = 4
 """Raised whenever an older generation can no longer be read."""
 SQLITE = "index.sqlite"
-CHROMA = "chroma"
 MAPPED = ("chunks", "sentences")
-"""Vectors that lie in a file of their own too."""
+"""Vectors that always lie in a file of their own."""
+ASKS = "asks"
+"""Those that do unless a server is asked for them."""
 
 CHUNK: TypeAdapter[Chunk] = TypeAdapter(Chunk)
 ARTICLE: TypeAdapter[Article] = TypeAdapter(Article)
 GAP: TypeAdapter[Gap] = TypeAdapter(Gap)
 CARD: TypeAdapter[IndexedDocument] = TypeAdapter(IndexedDocument)
 RESOURCE: TypeAdapter[Resource] = TypeAdapter(Resource)
-
-OPENING = threading.RLock()
-"""Held while a client of Chroma's is made or closed."""
-
-
-def open_chroma(directory: Path) -> Client:
-    """Open a Chroma directory."""
-    settings = ChromaSettings(anonymized_telemetry=False, is_persistent=True)
-    # Two threads that open one folder at once meet a half-made client of Chroma's.
-    with OPENING:
-        return cast(Client, chromadb.PersistentClient(path=str(directory), settings=settings))

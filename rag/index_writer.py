@@ -15,25 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.chroma import FOLDER, write_folder
+from rag.chroma_server import ChromaServer
 from rag.embedder import Vectors
 from rag.index_files import (
     ARTICLE,
+    ASKS,
     CARD,
-    CHROMA,
     CHUNK,
     GAP,
     INDEX_FORMAT,
     MAPPED,
-    OPENING,
     RESOURCE,
     SQLITE,
-    open_chroma,
 )
 from rag.lexical import LexicalLeg, four_grams, words
 from rag.models import Article, Chunk, Gap, IndexedDocument, Resource
 
-_BATCH = 2000
-"""Vectors that Chroma is given at once."""
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
@@ -100,7 +98,11 @@ class Contents:
 
 
 def write_generation(
-    folder: Path, name: str, contents: Contents, progress: Callable[[int], None]
+    folder: Path,
+    name: str,
+    contents: Contents,
+    progress: Callable[[int], None],
+    server: ChromaServer | None = None,
 ) -> None:
     """Write the files of a generation, and have them on the disk before returning.
 
@@ -109,21 +111,28 @@ def write_generation(
         name: Id of the generation.
         contents: What it holds.
         progress: Called with the number of vectors stored since the last call.
+        server: Holds its vectors; None: Chroma in the folder does.
+
+    Raises:
+        VectorsUnavailable: The server does not answer.
     """
-    _write_sqlite(folder / SQLITE, name, contents)
+    _write_sqlite(folder / SQLITE, name, contents, server.url if server else "")
     vectors = {
         "chunks": contents.chunk_vectors,
         "sentences": contents.sentence_vectors,
-        "asks": contents.ask_vectors,
+        ASKS: contents.ask_vectors,
     }
-    _write_chroma(folder / CHROMA, vectors, progress)
-    for kind in MAPPED:
+    if server:
+        server.write(name, vectors, progress)
+    else:
+        write_folder(folder / FOLDER, vectors, progress)
+    for kind in MAPPED if server else (*MAPPED, ASKS):
         rows = np.asarray(vectors[kind], dtype=np.float32).reshape(-1, contents.dimensions)
         np.save(folder / f"{kind}.npy", rows, allow_pickle=False)
     _flush(folder)
 
 
-def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
+def _write_sqlite(file: Path, name: str, contents: Contents, server: str) -> None:
     cards = {stored.card.document_id: stored.card for stored in contents.documents}
     arrays: dict[str, bytes] = {
         "sentence_chunks": _dump(contents.sentence_chunks),
@@ -146,6 +155,7 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         "embedder": contents.embedder,
         "dimensions": str(contents.dimensions),
         "digest": contents.digest,
+        "server": server,
         "documents": str(len(contents.documents)),
         "chunks": str(len(contents.chunks)),
         "ask_floor": repr(contents.ask_floor),
@@ -209,38 +219,6 @@ def _write_sqlite(file: Path, name: str, contents: Contents) -> None:
         )
         database.executemany("INSERT INTO leftovers VALUES (?, ?)", contents.leftovers)
         database.executemany("INSERT INTO arrays VALUES (?, ?)", arrays.items())
-
-
-def _write_chroma(
-    directory: Path, collections: Mapping[str, Vectors], progress: Callable[[int], None]
-) -> None:
-    client = open_chroma(directory)
-    try:
-        for name, vectors in collections.items():
-            collection = client.create_collection(
-                name,
-                # Our own vectors only: the built-in function would download a model.
-                embedding_function=None,
-                configuration={
-                    "hnsw": {
-                        "space": "cosine",
-                        "ef_construction": 200,
-                        "ef_search": 1000,
-                        "max_neighbors": 32,
-                    }
-                },
-            )
-            for start in range(0, len(vectors), _BATCH):
-                batch = vectors[start : start + _BATCH]
-                collection.add(
-                    ids=[str(number) for number in range(start, start + len(batch))],
-                    embeddings=batch,
-                )
-                progress(len(batch))
-    finally:
-        # It would keep every vector in memory for as long as the process lives.
-        with OPENING:
-            client.close()
 
 
 def _flush(folder: Path) -> None:

@@ -134,7 +134,7 @@ class Leaning:
         generation = self._generation
         count = len(generation.ask_articles)
         chosen = np.unique(np.linspace(0, max(count - 1, 0), _ASKS).astype(np.int64))
-        seen = generation.stored("asks", chosen[chosen < count])
+        seen = generation.asks(chosen[chosen < count])
         if generation.ask_head is None or not len(seen):
             return seen
         plain = np.linalg.lstsq(generation.ask_head, seen.T, rcond=None)[0].T

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.embedder import check_installed
 from rag.errors import ModelUnavailable
 
 
@@ -27,8 +28,10 @@ class CrossEncoderReranker:
         """Load the model; torch is imported here.
 
         Raises:
+            BadSetting: What loads models by name is not installed.
             ModelUnavailable: The model is neither at hand nor can be fetched.
         """
+        check_installed("RERANKER__MODEL", model)
         try:
             from sentence_transformers import CrossEncoder
 
@@ -57,6 +60,7 @@ def load_reranker(model: str) -> Reranker | None:
     """Return the reranker of a name, None for none; loaded once, not with every new index.
 
     Raises:
+        BadSetting: What loads models by name is not installed.
         ModelUnavailable: It cannot be loaded.
     """
     return CrossEncoderReranker(model) if model else None

@@ -7,13 +7,23 @@ Names are ``HELPDESK_SECTION__KEY``; an unknown key fails at start.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from rag.errors import BadSetting
 
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 Share = Annotated[float, Field(ge=0, le=10)]
 
 
@@ -32,20 +42,27 @@ class EmbedderSettings(_Section):
 
 
 class RetrievalSettings(_Section):
-    """How passages are found; the weights were measured (docs/evaluation.md)."""
+    """How passages are found; the weights were measured.
+
+    docs/evaluation.md says over which questions.
+    """
 
     words_weight: Share = Field(0.6, description="weight of BM25 over stemmed words")
     grams_weight: Share = Field(0.6, description="weight of BM25 over character 4-grams")
-    chunk_weight: Share = Field(0.5, description="weight of the chunk's own vector")
-    sentence_weight: Share = Field(0.3, description="weight of the chunk's best sentence")
-    country_weight: Share = Field(0.3, description="weight of being filed under a named country")
+    chunk_weight: Share = Field(0.5, description="weight of the passage's vector")
+    sentence_weight: Share = Field(0.3, description="weight of the passage's best sentence")
+    country_weight: Share = Field(
+        0.3, description="weight of being filed under a country that the question names"
+    )
     navigation_weight: Share = Field(0.05, description="what a list of questions loses")
     article_weight: Share = Field(
         1.3, description="weight of being what knowledge articles near the question rest on"
     )
     acronym_weight: Share = Field(0.5, description="weight of an acronym's long form in the query")
     glossary_weight: Share = Field(
-        0.4, description="weight of the documents' term for what somebody calls otherwise"
+        0.4,
+        description="weight of the documents' term for what somebody calls otherwise; 0 leaves the"
+        " glossary out",
     )
     typo_weight: Share = Field(0.8, description="weight of the known word an unknown one resembles")
 
@@ -55,8 +72,8 @@ class RerankerSettings(_Section):
 
     model: str = Field(
         "",
-        description="a sentence-transformers cross-encoder by Hugging Face name or local path;"
-        " empty: none",
+        description="a sentence-transformers cross-encoder, by Hugging Face name or local path,"
+        " that orders the best 30 passages anew: `BAAI/bge-reranker-v2-m3`; empty: none",
     )
 
 
@@ -77,6 +94,42 @@ class GeneratorSettings(_Section):
     max_tokens: int = Field(600, ge=32, le=8192, description="the longest reply it may write")
 
 
+class ChromaSettings(_Section):
+    """A Chroma server that holds the vectors of the index."""
+
+    url: str = Field(
+        "",
+        description="its address, such as `http://chroma:8000`; empty: vectors lie in the index"
+        " directory; see [scaling](scaling.md)",
+    )
+    token: SecretStr = Field(
+        SecretStr(""),
+        description="sent to it as `Authorization: Bearer`, for a proxy that guards it: Chroma"
+        " itself asks for none",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        address = url.strip().rstrip("/")
+        if not address:
+            return ""
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+            raise ValueError("must be an address such as http://chroma:8000")
+        if parts.username is not None:
+            raise ValueError("must hold no password: HELPDESK_CHROMA__TOKEN is for that")
+        return address
+
+    @model_validator(mode="after")
+    def _token_is_safe(self) -> Self:
+        parts = urlsplit(self.url)
+        secret = self.token.get_secret_value()
+        if secret and parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
+            raise ValueError("URL must begin with https://, as the TOKEN is sent there")
+        return self
+
+
 class AnswerSettings(_Section):
     """How answers are composed."""
 
@@ -86,7 +139,7 @@ class AnswerSettings(_Section):
     contacts_file: Path | None = Field(
         None,
         description="your own contact points of countries, written as `corpus/contacts.yaml`;"
-        " its entries replace the shipped ones",
+        " its entries replace the shipped ones country by country",
     )
 
 
@@ -99,18 +152,36 @@ class Settings(BaseSettings):
         env_file=".env",
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(Path("data"), description="where the index and all stored data live")
+    index_dir: Path | None = Field(
+        None,
+        description="where the index lies, if not in the data directory: a folder that several"
+        " hosts share, which those that only answer need not be able to write; see"
+        " [scaling](scaling.md)",
+    )
     corpus_dir: Path = Field(
         Path(__file__).resolve().parent.parent / "corpus",
-        description="articles, sources, messages and glossary that are shipped",
+        description="articles, messages, glossary and known sources",
     )
     embedder: EmbedderSettings = EmbedderSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     reranker: RerankerSettings = RerankerSettings()
     generator: GeneratorSettings = GeneratorSettings()
     answer: AnswerSettings = AnswerSettings()
+    chroma: ChromaSettings = ChromaSettings()
+
+    @field_validator("index_dir", mode="before")
+    @classmethod
+    def _named(cls, directory: object) -> object:
+        return None if directory == "" else directory
+
+    @property
+    def index(self) -> Path:
+        """Where the index lies."""
+        return self.index_dir or self.data_dir
 
 
 Chosen = TypeVar("Chosen", bound=BaseSettings)

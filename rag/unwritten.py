@@ -193,7 +193,7 @@ class Unwritten:
         best = int(empty.argmax())
         if empty[best] < _NEAR:
             return None
-        numbers, near = generation.nearest("asks", own, _RIVALS)
+        numbers, near = generation.nearest_asks(own, _RIVALS)
         answering = [
             float(cosine)
             for number, cosine in zip(numbers, near, strict=True)

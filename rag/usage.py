@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -46,6 +47,10 @@ class Usage:
     def __init__(self, file: Path):
         """Name the file; it is made with the first count."""
         self._file = file
+        # Left open: where the last connection closes, SQLite empties its log and waits for the
+        # disk (10 ms a count, and all other answers in line behind it).
+        self._open: tuple[int, sqlite3.Connection] | None = None
+        self._lock = threading.Lock()
 
     def count(self, answer: Answer, day: date | None = None) -> None:
         """Count an answer; a visitor's answer does not wait for a disk that fails.
@@ -57,22 +62,44 @@ class Usage:
         outcome, subject = _told(answer)
         on = (day or datetime.now(UTC).date()).isoformat()
         try:
-            fresh = not self._file.exists()
-            with closing(sqlite3.connect(self._file, timeout=_WAIT_S)) as database, database:
-                # No count waits for the disk, and none is half written when the power fails.
-                if fresh:
-                    # Of several that make it at once the first one sets it.
-                    with suppress(sqlite3.OperationalError):
-                        database.execute("PRAGMA journal_mode = WAL")
-                database.execute("PRAGMA synchronous = NORMAL")
-                database.execute(_SCHEMA)
+            with self._lock:
+                self._add(on, outcome, subject)
+        except (sqlite3.Error, OSError) as error:
+            _LOG.warning("usage is not counted: %s", error)
+
+    def _add(self, *row: str) -> None:
+        try:
+            with self._opened() as database:
                 database.execute(
                     "INSERT INTO answers VALUES (?, ?, ?, 1)"
                     " ON CONFLICT DO UPDATE SET count = count + 1",
-                    (on, outcome, subject),
+                    row,
                 )
-        except (sqlite3.Error, OSError) as error:
-            _LOG.warning("usage is not counted: %s", error)
+        except BaseException:
+            self._close()
+            raise
+
+    def _opened(self) -> sqlite3.Connection:
+        """The file, open; anew where another was put in its place."""
+        there = self._file.stat().st_ino if self._file.exists() else None
+        if self._open and self._open[0] == there:
+            return self._open[1]
+        self._close()
+        database = sqlite3.connect(self._file, timeout=_WAIT_S, check_same_thread=False)
+        # No count waits for the disk, and none is half written when the power fails.
+        if there is None:
+            # Of several that make it at once the first one sets it.
+            with suppress(sqlite3.OperationalError):
+                database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(_SCHEMA)
+        self._open = self._file.stat().st_ino, database
+        return database
+
+    def _close(self) -> None:
+        if self._open:
+            self._open[1].close()
+            self._open = None
 
     def read(self) -> tuple[str | None, list[Counted]]:
         """The first day that was counted, None for none, and all counts, the largest first.

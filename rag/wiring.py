@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from rag.answerer import Answerer, Checks
 from rag.asking import AskReader
+from rag.chroma_server import ChromaServer
 from rag.contacts import load_contacts
 from rag.countries import countries_in
 from rag.declining import load_declining
 from rag.doubt import Doubter, load_learned
-from rag.embedder import Embedder, load_embedder
+from rag.embedder import DEFAULT_MODEL, Embedder, check_installed, load_embedder
 from rag.errors import ModelUnavailable
 from rag.glossary import Glossary, load_neutral
 from rag.index import Generation, Store
@@ -37,24 +38,44 @@ def open_index(settings: Settings) -> Generation:
 
     Raises:
         NoIndex: There is none.
-        IndexMismatch: It was written by another version, or with another embedder.
+        IndexMismatch: It was written by another version.
     """
-    return Store(settings.data_dir).open()
+    return open_store(settings).open()
 
 
-def build_retriever(settings: Settings, generation: Generation, embedder: Embedder) -> Retriever:
+def open_store(settings: Settings) -> Store:
+    """Name where generations live, and the server that has their vectors; nothing is asked yet."""
+    chroma = settings.chroma
+    if not chroma.url:
+        return Store(settings.index)
+    return Store(settings.index, ChromaServer(chroma.url, chroma.token.get_secret_value()))
+
+
+def build_retriever(
+    settings: Settings,
+    generation: Generation,
+    embedder: Embedder,
+    glossary: Glossary | None = None,
+) -> Retriever:
     """Put a retriever over an open generation.
+
+    Args:
+        settings: How passages are found.
+        generation: Where.
+        embedder: The model that the generation was built with.
+        glossary: That of the settings; None: it is read, which takes 0.3 s.
 
     Raises:
         BadSetting: A file of the glossary is broken.
-        IndexMismatch: The generation was built with another embedder.
+        IndexMismatch: The generation was built with another embedder, or its vectors are elsewhere.
         ModelUnavailable: The reranker cannot be loaded.
+        VectorsUnavailable: They are in a server that does not answer.
     """
     generation.check(embedder.name)
     chosen = settings.retrieval
     maker = QueryMaker(
         embedder,
-        Glossary.load(settings.corpus_dir),
+        glossary or Glossary.load(settings.corpus_dir),
         load_neutral(settings.corpus_dir),
         known=generation.words.terms,
         acronyms=generation.acronyms,
@@ -92,21 +113,23 @@ def build_answerer(
 
     Raises:
         BadSetting: A file of the glossary or of the messages is broken.
-        IndexMismatch: The generation was built with another embedder.
+        IndexMismatch: The generation was built with another embedder, or its vectors are elsewhere.
         ModelUnavailable: The reranker or the language model cannot be loaded.
+        VectorsUnavailable: They are in a server that does not answer.
     """
     corpus = settings.corpus_dir
+    glossary = Glossary.load(corpus)
     checks = Checks(
         Refusals(
             load_declining(corpus, embedder.name),
-            Glossary.load(corpus).meanings,
+            glossary.meanings,
             generation.words.terms,
         ),
         Unwritten(generation, embedder, Examples.load(corpus)),
         Doubter(generation, load_learned(corpus, embedder.name)),
     )
     return Answerer(
-        build_retriever(settings, generation, embedder),
+        build_retriever(settings, generation, embedder, glossary),
         AskReader.load(corpus, embedder.name),
         checks,
         Messages.load(corpus / "messages"),
@@ -206,10 +229,23 @@ def check_corpus(settings: Settings) -> None:
     countries_in("")
 
 
+def check_models(settings: Settings) -> None:
+    """See that what loads the models set by name is installed, before anybody waits for them.
+
+    Raises:
+        BadSetting: It is not; the message names the cure.
+    """
+    if settings.embedder.model != DEFAULT_MODEL:
+        check_installed("EMBEDDER__MODEL", settings.embedder.model)
+    if settings.reranker.model:
+        check_installed("RERANKER__MODEL", settings.reranker.model)
+
+
 def build_embedder(settings: Settings) -> Embedder:
     """Load the embedder that the settings name.
 
     Raises:
+        BadSetting: What loads models by name is not installed.
         ModelUnavailable: It cannot be loaded.
     """
     return load_embedder(settings.embedder.model)

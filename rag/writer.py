@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.errors import ModelUnavailable, UnknownCitation
+from rag.errors import NothingHolds, UnknownCitation
 from rag.generator import Shown, conversation, generated, prompt
 from rag.guard import Guard, Verdict
 from rag.lexical import words
@@ -83,7 +83,8 @@ class Writer:
             history: The turns before the question.
 
         Raises:
-            ModelUnavailable: The model fails, the time is up, or nothing held.
+            ModelUnavailable: The model fails, or the time is up.
+            NothingHolds: It wrote, and nothing of it held.
         """
         held = False
         with closing(self.drafts(question, language, shown, history)) as drafts:
@@ -92,7 +93,7 @@ class Writer:
                     held = True
                     yield Written(draft.text, draft.markers)
         if not held:
-            raise ModelUnavailable("the language model wrote nothing that holds")
+            raise NothingHolds("the language model wrote nothing that holds")
 
     def drafts(
         self, question: str, language: str, shown: Sequence[Shown], history: Sequence[Turn] = ()

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ingest.models import Loaded
 from ingest.readings import Readings
 from ingest.sandbox import read_source
 from ingest.sources import Registry, named_sources
+from rag import kept
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -28,10 +30,23 @@ SHARED = ROOT.parent / "shared"
 # No test may ask a model hub for anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+# What ships is parsed once: the glossary takes 0.3 s, and every command that answers reads it.
+# Each reader makes objects of its own of what is parsed.
+kept.load_yaml = lru_cache(256)(kept.load_yaml)
+
 _MEMORY, _ROOM = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - what is below it is pytest's
 # An index is written with many waits for the disk: files of tests lie in memory, if it has room.
 if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+_LONG = ("tests/console/", "tests/end_to_end/", "tests/widget/")
+"""What takes longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with long files: the last of them would run when all other workers have ended."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from api.auth import Visitor, cookie_name, same, visitor_of
 from api.console.ages import ago, lasted
+from api.desk.desk import Desk
 from api.desk.models import Role
 from api.errors import explained
 from api.page.links import linkified
@@ -26,12 +27,7 @@ from rag.countries import country_name
 from rag.messages import FALLBACK, language_name
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-    " img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
     # Without one a browser sends our own form as if it came from nowhere, and it is refused.
@@ -39,7 +35,7 @@ HEADERS = {
 }
 """Of every page of the console."""
 _MAX_FIELDS = 1000
-_SHORT = 40
+SHORT = 40
 """Characters of a field that need not be given back."""
 _RANKS: Mapping[Role, int] = {"agent": 0, "lead": 1, "admin": 2}
 
@@ -125,6 +121,12 @@ def console_of(request: Request) -> Console:
     return console
 
 
+def desk_of(request: Request) -> Desk:
+    """Return the desk of the app that is called."""
+    desk: Desk = request.app.state.services.desk
+    return desk
+
+
 async def signed_in(request: Request) -> Visitor:
     """Return who is signed in.
 
@@ -202,7 +204,7 @@ class ConsoleRoute(APIRoute):
             except RequestValidationError:
                 return await failed(request, 422, "the address of this page is not right")
             except Exception as error:  # noqa: BLE001 - a door: a reader of pages is told by a page
-                return await failed(request, *explained(error, request.url.path))
+                return await failed(request, *explained(error))
 
         return told
 
@@ -245,7 +247,7 @@ async def _after_sign_out(request: Request) -> Response:
 
 def _given_back(request: Request, fields: Mapping[str, Sequence[str]]) -> Response:
     """Tell that a form was not taken, with what was typed into it."""
-    typed = [each for name in fields for each in fields[name] if len(each) > _SHORT]
+    typed = [each for name in fields for each in fields[name] if len(each) > SHORT]
     return console_of(request).page(
         "kept.html", None, depth=depth_of(request), status=401, typed=typed
     )

@@ -1,7 +1,7 @@
 """The desk from the command line: what is kept of people, who staff are, and the audit.
 
-``python -m api.desk status | forget | export | erase | verify | staff | admin | gaps | inbox |
-outbox``;
+``python -m api.desk status | forget | export | erase | verify | backup | restore | doctor |
+staff | admin | gaps | inbox | outbox``;
 run beside the server or without it.
 """
 
@@ -18,7 +18,14 @@ from typing import Annotated
 
 import typer
 
-from api.desk import gap_command, inbox_command, outbox_commands, staff_commands
+from api.desk import (
+    backup_commands,
+    doctor_command,
+    gap_command,
+    inbox_command,
+    outbox_commands,
+    staff_commands,
+)
 from api.desk.audit import Noted
 from api.desk.audit import verify as verify_audit
 from api.desk.database import Database
@@ -30,6 +37,9 @@ from api.settings import ApiSettings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(staff_commands.app, name="staff")
 app.add_typer(outbox_commands.app, name="outbox")
+app.command("backup")(backup_commands.backup)
+app.command("restore")(backup_commands.restore)
+app.command("doctor")(doctor_command.doctor)
 app.command("admin")(staff_commands.admin)
 app.command("gaps")(gap_command.gaps)
 app.command("inbox")(inbox_command.inbox)
@@ -55,10 +65,27 @@ def status() -> None:
 
 
 @app.command()
-def forget() -> None:
+def forget(
+    clock_is_right: Annotated[
+        bool, typer.Option("--clock-is-right", help="Although it has jumped by more than a day.")
+    ] = False,
+    redate: Annotated[
+        bool, typer.Option("--redate", help="What is dated in the future is dated as of now.")
+    ] = False,
+) -> None:
     """Delete now what has expired (a running server does so every hour), and tell what is left."""
     settings, database = opened()
     retention = _retention(settings, database)
+    now = datetime.now(UTC)
+    if clock_is_right:
+        retention.clock.believe(now)
+    if until := retention.clock.doubted_until(now):
+        fail(
+            f"the clock has jumped to {now:%Y-%m-%d %H:%M} UTC, or nobody was here for a day:"
+            f" nothing is deleted before {until:%Y-%m-%d %H:%M} UTC, unless with --clock-is-right"
+        )
+    if redate:
+        print(f"dated as of now: {done(retention.redate)}")
     print(f"deleted: {done(retention.forget)}")
     _print_kept(settings, done(retention.kept))
 

@@ -108,22 +108,22 @@ def verify(database: Database, noted: Noted | None = None) -> Verified:
     Raises:
         DeskUnavailable: They cannot be read.
     """
-    with database.reading() as connection:
-        if connection.dialect.name == "postgresql":
-            # Both tables as they are now, as SQLite reads them anyway; nobody waits for it.
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        heads = connection.execute(select(AUDIT_HEAD)).all()
-        rows = connection.execution_options(yield_per=_READ).execute(
-            select(AUDIT).order_by(AUDIT.c.number)
-        )
-        fitting, last = 0, _BEGINNING
-        for row in rows:
-            why = _wrong(row._asdict(), fitting + 1, last)
-            if not why and noted and row.number == noted.number and row.sha256 != noted.sha256:
-                why = "it is not the one that was noted"
-            if why:
-                return Verified(fitting, last, fitting + 1, why)
-            fitting, last = row.number, row.sha256
+    with database.snapshot() as connection:
+        return verified(connection, noted)
+
+
+def verified(connection: Connection, noted: Noted | None = None) -> Verified:
+    """As `verify`, in a transaction that sees one state of all tables."""
+    heads = connection.execute(select(AUDIT_HEAD)).all()
+    every = select(AUDIT).order_by(AUDIT.c.number).execution_options(yield_per=_READ)
+    fitting, last = 0, _BEGINNING
+    for row in connection.execute(every):
+        why = _wrong(row._asdict(), fitting + 1, last)
+        if not why and noted and row.number == noted.number and row.sha256 != noted.sha256:
+            why = "it is not the one that was noted"
+        if why:
+            return Verified(fitting, last, fitting + 1, why)
+        fitting, last = row.number, row.sha256
     if [(head.number, head.sha256) for head in heads] != [(fitting, last)]:
         return Verified(fitting, last, fitting + 1, "it is missing, or the rows before it are not")
     if noted and fitting < noted.number:

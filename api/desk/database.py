@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from rag.errors import BadSetting, HelpdeskError
 
@@ -30,12 +33,41 @@ _CONNECTIONS = 24
 """At a time; SQLite has one that writes."""
 _MIGRATE_S = 120
 """How long a server that starts waits for another that changes the tables."""
+_ALTERING = 0x6E6D67
+"""By this number servers of all hosts take turns to change the tables."""
+_CONNECT_S = 5
+"""How long one waits for a server of databases to take a call."""
+_AGAIN_S = 5
+"""After the tables could not be brought up to date, how long nobody tries again."""
 _LATER = "the desk's database is not available; try again later"
+_NEWER = "the desk's tables were made by a later version of this program; run that one"
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_WHY = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "the disk, or the file, is read-only",
+    sqlite3.SQLITE_CANTOPEN: "its file cannot be opened or made",
+    sqlite3.SQLITE_IOERR: "the disk fails, or is full",
+    sqlite3.SQLITE_BUSY: "others write all the time",
+    sqlite3.SQLITE_CORRUPT: "its file is damaged",
+    sqlite3.SQLITE_NOTADB: "its file is damaged, or no database",
+}
 _LOG = logging.getLogger(__name__)
 
 
 class DeskUnavailable(HelpdeskError):
     """The desk's database cannot be reached, or does not take what it is given."""
+
+    def __init__(self, told: str = _LATER, why: str = "", *, lasting: bool = False):
+        """Say it to anybody, and to operators.
+
+        Args:
+            told: For whoever called; nothing of the machine stands in it.
+            why: For operators; empty: `told` says it all.
+            lasting: It does not pass by itself.
+        """
+        super().__init__(told)
+        self.why = why or told
+        self.lasting = lasting
 
 
 class Database:
@@ -58,6 +90,20 @@ class Database:
         # Writers of this process take turns here: SQLite lets them poll, and some starve.
         self._sqlite = self._engine.dialect.name == "sqlite"
         self._turns = threading.BoundedSemaphore(1 if self._sqlite else _CONNECTIONS)
+        self._owed = False
+        self._owed_from = 0.0
+        self._paying = threading.Lock()
+
+    @property
+    def engine(self) -> str:
+        """``sqlite``, ``postgresql`` or another."""
+        return self._engine.dialect.name
+
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None: another engine keeps it, or it is in memory."""
+        name = self._engine.url.database
+        return Path(name) if self._sqlite and name else None
 
     def migrate(self) -> None:
         """Bring the tables up to date; servers that start together take turns.
@@ -65,8 +111,67 @@ class Database:
         Raises:
             DeskUnavailable: It cannot be reached, is damaged, or was written by a later version.
         """
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        with self._alone() as connection:
+            _upgrade(connection, "head")
+
+    def migrate_later(self) -> None:
+        """Bring the tables up to date before they are used next: now they cannot be."""
+        self._owed, self._owed_from = True, time.monotonic() + _AGAIN_S
+
+    def rebuild(
+        self,
+        revision: str,
+        fill: Callable[[Connection], None],
+        finish: Callable[[Connection], None],
+    ) -> None:
+        """Make all tables anew in one transaction: what was there goes, or nothing changes.
+
+        Args:
+            revision: That they are made of at first.
+            fill: Called with the empty tables of that revision.
+            finish: Called with the tables brought up to date.
+
+        Raises:
+            DeskUnavailable: Nothing has changed.
+        """
+        with self._alone() as connection:
+            there = MetaData()
+            there.reflect(connection)
+            there.drop_all(connection)
+            _upgrade(connection, revision)
+            fill(connection)
+            _upgrade(connection, "head")
+            finish(connection)
+
+    def damage(self) -> str | None:
+        """Say what is wrong with the file of SQLite; None: nothing, or there is none to look at.
+
+        Raises:
+            DeskUnavailable: It cannot be looked at.
+        """
+        if self.file is None or not self.file.is_file():
+            return None
+        try:
+            with self._transaction() as connection:
+                said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        except DeskUnavailable as error:
+            if error.lasting:
+                return error.why
+            raise
+        return None if said == "ok" else " ".join(str(said).split())
+
+    def revision(self) -> str | None:
+        """Return the revision of its tables; None: there are none.
+
+        Raises:
+            DeskUnavailable: It cannot be read.
+        """
+        with self.snapshot() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """Open a transaction that alters tables, while nobody else does."""
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             if self._own:
@@ -76,13 +181,28 @@ class Database:
                 FileLock(self.data_dir / "desk.lock", timeout=_MIGRATE_S),
                 self._altering() as connection,
             ):
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                yield connection
             self._opened = self._own.stat().st_ino if self._own else None
         except CommandError as error:
-            raise DeskUnavailable("the desk's tables were made by a later version") from error
-        except (OSError, Timeout) as error:
-            raise DeskUnavailable(f"the desk's database cannot be made: {error}") from error
+            raise DeskUnavailable(_NEWER, lasting=True) from error
+        except Timeout as error:
+            raise DeskUnavailable(_LATER, "another process changes its tables") from error
+        except OSError as error:
+            raise DeskUnavailable(
+                _LATER, f"it cannot be made: {error.strerror or 'the disk fails'}"
+            ) from error
+
+    def _catch_up(self) -> None:
+        """Bring the tables up to date, if that is owed; not all the time, where it fails."""
+        with self._paying:
+            if not self._owed:
+                return
+            if time.monotonic() < self._owed_from:
+                raise DeskUnavailable
+            self.migrate_later()
+            self.migrate()
+            self._owed = False
+            _LOG.warning("desk database: it is available again")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -91,7 +211,26 @@ class Database:
         Raises:
             DeskUnavailable: It cannot be had.
         """
+        if self._owed:
+            self._catch_up()
         with self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction that sees all tables as they are when it first reads.
+
+        Nobody waits for it; they are not brought up to date before.
+
+        Raises:
+            DeskUnavailable: It cannot be had.
+        """
+        with self._transaction() as connection:
+            if self.engine == "postgresql":
+                # As SQLite does anyway.
+                connection.exec_driver_sql(
+                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                )
             yield connection
 
     @contextmanager
@@ -104,8 +243,10 @@ class Database:
         Raises:
             DeskUnavailable: It cannot be had.
         """
+        if self._owed:
+            self._catch_up()
         if not self._turns.acquire(timeout=_BUSY_S):
-            raise DeskUnavailable(_LATER)
+            raise DeskUnavailable
         try:
             self._still_there()
             with self._transaction(sync="FULL" if durable else "NORMAL") as connection:
@@ -125,7 +266,7 @@ class Database:
             now = self._own.stat().st_ino
         except OSError:
             _LOG.warning("desk database: the file has gone")
-            raise DeskUnavailable(_LATER) from None
+            raise DeskUnavailable from None
         if now != self._opened:
             # Another was put in its place, as when a backup is restored.
             self._engine.dispose()
@@ -145,16 +286,15 @@ class Database:
         if not self._sqlite:
             return
         if not self._turns.acquire(timeout=_BUSY_S):
-            raise DeskUnavailable(_LATER)
+            raise DeskUnavailable
         try:
             with closing(self._engine.raw_connection()) as connection:
                 connection.cursor().execute("VACUUM")
                 emptied = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 if emptied.fetchone()[0]:
-                    raise DeskUnavailable(_LATER)
+                    raise DeskUnavailable
         except (SQLAlchemyError, sqlite3.Error) as error:
-            _LOG.warning("desk database: %s", type(error).__name__)
-            raise DeskUnavailable(_LATER) from None
+            raise _unavailable(error) from None
         finally:
             self._turns.release()
 
@@ -170,9 +310,14 @@ class Database:
         looks at what refers to what only when all is done.
         """
         with self._transaction(sync="FULL", foreign_keys="OFF") as connection:
+            if self.engine == "postgresql":
+                # Servers of other hosts know nothing of the lock in our data directory.
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ALTERING})")
             yield connection
             if self._sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise DeskUnavailable("the desk's tables cannot be changed: rows would be lost")
+                raise DeskUnavailable(
+                    "the desk's tables cannot be changed: rows would be lost", lasting=True
+                )
 
     @contextmanager
     def _transaction(self, **options: str) -> Iterator[Connection]:
@@ -184,9 +329,29 @@ class Database:
                 yield connection
         # sqlite3's own where a connection is opened, SQLAlchemy's from then on.
         except (SQLAlchemyError, sqlite3.Error) as error:
-            # The kind of error only: its text may hold what a person wrote.
-            _LOG.warning("desk database: %s", type(error).__name__)
-            raise DeskUnavailable(_LATER) from None
+            raise _unavailable(error) from None
+
+
+def known_revisions() -> frozenset[str]:
+    """The revisions of tables that this program can bring up to date."""
+    return frozenset(each.revision for each in ScriptDirectory(str(_MIGRATIONS)).walk_revisions())
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _unavailable(error: Exception) -> DeskUnavailable:
+    """Tell of an error by its kind only: its text may hold what a person wrote."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    # SQLite's own numbers stand in the lowest byte.
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    kind = type(error).__name__
+    _LOG.warning("desk database: %s", f"{kind}: {_WHY[code]}" if code in _WHY else kind)
+    return DeskUnavailable(_LATER, _WHY.get(code, kind), lasting=code in _DAMAGED)
 
 
 def _engine(url: str, file: Path) -> Engine:
@@ -194,6 +359,8 @@ def _engine(url: str, file: Path) -> Engine:
         chosen = make_url(url) if url else URL.create("sqlite", database=str(file))
         sqlite = chosen.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_S}} if sqlite else {}
+        if chosen.get_backend_name() == "postgresql" and "connect_timeout" not in chosen.query:
+            options["connect_args"] = {"connect_timeout": _CONNECT_S}
         engine = create_engine(
             chosen,
             # An error must not carry what a person wrote into a log.

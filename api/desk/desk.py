@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
+from api.desk.calls import Calls
 from api.desk.conversations import Conversations
 from api.desk.database import Database, DeskUnavailable
 from api.desk.drafts import Drafts
@@ -23,6 +24,7 @@ from api.desk.retention import Retention
 from api.desk.sessions import Sessions
 from api.desk.similar import Similar
 from api.desk.staff import StaffList
+from api.desk.tally import Tally, read_tally
 from api.desk.tickets import Tickets
 from rag.embedder import Embedder
 
@@ -49,7 +51,7 @@ class Desk:
         outlets: Outlets = NOWHERE,
     ):
         """Put the stores over a database; conversations and tickets are kept for so many days."""
-        self._database = database
+        self.database = database
         self.outbox = Outbox(database, outlets)
         self.conversations = Conversations(database, days)
         self.tickets = Tickets(database, self.outbox)
@@ -63,7 +65,16 @@ class Desk:
         self.staff = StaffList(database)
         self.sessions = Sessions(database)
         self.retention = Retention(database, days, ticket_days)
+        self.calls = Calls(database)
         self._limiter = CapacityLimiter(_AT_ONCE)
+
+    def tally(self) -> Tally:
+        """Count what it holds.
+
+        Raises:
+            DeskUnavailable: The database cannot be read.
+        """
+        return read_tally(self.database)
 
     async def beside(self, work: Callable[[], _Result]) -> _Result:
         """Have something done beside the event loop.
@@ -78,6 +89,7 @@ class Desk:
         while True:
             await asyncio.sleep(FORGET_EVERY_S)
             try:
+                await self.beside(self.calls.forget)
                 if gone := await self.beside(self.retention.forget):
                     _LOG.info("expired and deleted: %s", gone)
             except Exception as error:  # noqa: BLE001 - it is tried again in an hour
@@ -85,7 +97,7 @@ class Desk:
 
     def close(self) -> None:
         """Let the database go."""
-        self._database.close()
+        self.database.close()
 
 
 def open_desk(
@@ -108,11 +120,23 @@ def open_desk(
 
     Raises:
         BadSetting: The URL is none, or its driver is not installed.
-        DeskUnavailable: The database cannot be reached, or is damaged.
+        DeskUnavailable: The database is damaged, or of a later version. Where it cannot be
+            reached or written, that may pass: whatever needs it says so until it has.
     """
     database = Database(url, data_dir)
-    database.migrate()
     desk = Desk(database, days, ticket_days, embedder, outlets)
+    try:
+        database.migrate()
+    except DeskUnavailable as error:
+        if error.lasting:
+            raise
+        database.migrate_later()
+        _LOG.warning(
+            "the desk's database cannot be had (%s): questions are answered, tickets and feedback"
+            " are refused until it can; it is tried again by itself",
+            error.why,
+        )
+        return desk
     try:
         desk.retention.forget()
     except DeskUnavailable as error:

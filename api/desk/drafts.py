@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from filelock import FileLock
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, insert, select, update
 
@@ -35,7 +34,6 @@ BUSY: tuple[DraftState, ...] = ("publishing", "withdrawing")
 _MOST = 500
 """Drafts that are listed."""
 _INTERRUPTED = "the server stopped before this was done; do it again"
-_LOCK = "publishing.lock"
 """In the data directory."""
 
 
@@ -157,10 +155,6 @@ class Drafts:
     def __init__(self, database: Database):
         """Keep them in a database."""
         self._database = database
-
-    def lock(self) -> FileLock:
-        """Return what a server holds while it publishes or withdraws, to be had by one of all."""
-        return FileLock(self._database.data_dir / _LOCK, thread_local=False)
 
     def begin(
         self, by: Actor, ticket_id: str, country: str | None, title: str, content: Content

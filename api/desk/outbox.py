@@ -31,6 +31,12 @@ SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=6)
 """Between two attempts."""
 GIVES_UP = timedelta(days=3)
 """How long it is tried before it is for people to look at."""
+_TRIES = 5
+"""How often at least: a clock that jumps, or a server that was off for a week, tells of days that
+nobody has tried in."""
+_FARTHEST = timedelta(days=2)
+"""Nothing is put off, or somebody's, for longer: what says so was written by a clock that was
+wrong."""
 SORTED = timedelta(seconds=10)
 """How long a new ticket is given to be sorted, before anybody but the person is told of it."""
 _IN_ORDER: Sequence[Channel] = ("zammad", "webhook")
@@ -207,7 +213,8 @@ class Outbox:
         wait = min(max(now - since, SHORTEST), LONGEST)
         wait *= random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311 - no secret
         due_at = now + max(wait, timedelta(seconds=why.wait_s))
-        dead = why.for_good or due_at > since + GIVES_UP
+        late = due_at > since + GIVES_UP and delivery.attempts >= _TRIES
+        dead = why.for_good or late
         self._settle(
             delivery,
             {"state": "dead" if dead else "waiting", "due_at": due_at, "last_error": why.kind},
@@ -292,11 +299,13 @@ def ticket_sent(connection: Connection, message_ids: Iterable[str]) -> str | Non
 
 def _due(channel: Channel, now: datetime) -> ColumnElement[bool]:
     """What nobody has and is to be tried now."""
+    ahead = now + _FARTHEST
+    claimed = OUTBOX.c.claimed_until
     due = (
         (OUTBOX.c.state == "waiting")
         & (OUTBOX.c.channel == channel)
-        & (OUTBOX.c.due_at <= now)
-        & or_(OUTBOX.c.claimed_until.is_(None), OUTBOX.c.claimed_until < now)
+        & or_(OUTBOX.c.due_at <= now, OUTBOX.c.due_at > ahead)
+        & or_(claimed.is_(None), claimed < now, claimed > ahead)
     )
     if channel not in _IN_ORDER:
         return due

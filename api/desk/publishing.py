@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from filelock import Timeout
 from pydantic import BaseModel, ValidationError
 
+from api.desk.database import DeskUnavailable
 from api.desk.desk import Desk
 from api.desk.drafts import Draft, DraftState, Found, Outcome, SeenDraft
+from api.desk.turns import KEEPS_UP_S, turn_of
 from rag.article_drafts import Written, article_text
 from rag.models import ArticleStatement
 from rag.text import printable
@@ -28,6 +29,7 @@ from rag.text import printable
 _LOG = logging.getLogger(__name__)
 _LINE = 300
 """Characters of what a command complained of that are shown."""
+_TURN = "publishing"
 _AGAIN_S = 10
 """Until the desk is told again what it could not be told."""
 _TIMES = 30
@@ -147,8 +149,8 @@ async def _ended(
 class Publishing:
     """Publishes and withdraws beside the requests, one after the other.
 
-    While it does it holds a lock that servers over the same data share, so that one that
-    starts takes nothing for broken off that another is at.
+    While there is anything to do it has the turn, which all servers over the same desk share, so
+    that one that starts takes nothing for broken off that another is at.
     """
 
     def __init__(self, desk: Desk, publisher: Publisher):
@@ -156,7 +158,7 @@ class Publishing:
         self._desk = desk
         self._publisher = publisher
         self._turn = asyncio.Lock()
-        self._lock = desk.drafts.lock()
+        self._ours = turn_of(desk.database, _TURN)
         self._tasks: set[asyncio.Task[None]] = set()
         self._mine: set[str] = set()
         """Ids of the drafts that are done here, or wait for it."""
@@ -205,16 +207,15 @@ class Publishing:
     async def _resumed(self) -> bool:
         async with self._turn:
             try:
-                self._lock.acquire(timeout=0)
+                if not await self._desk.beside(self._ours.take):
+                    return False
                 mine = frozenset(self._mine)
                 found = await self._desk.beside(partial(self._desk.drafts.resume, mine))
-            except Timeout:
-                return False
             except Exception as error:  # noqa: BLE001 - it is tried again
                 _LOG.warning("what was broken off is not given back: %s", type(error).__name__)
                 return False
             finally:
-                self._lock.release()
+                await self._let_go(waiting=len(self._mine))
         if found:
             _LOG.warning("not done, as the server stopped: %s", " ".join(found))
         return True
@@ -224,11 +225,14 @@ class Publishing:
     ) -> None:
         seen = SeenDraft(draft.draft_id, draft.version)
         async with self._turn:
+            keeping = asyncio.create_task(self._keeping_up())
             try:
                 outcome = await self._outcome(seen, work, otherwise)
                 await self._tell(seen, outcome, otherwise)
             finally:
-                self._lock.release()
+                keeping.cancel()
+                # What waits here would look broken off to others.
+                await self._let_go(waiting=len(self._mine) - 1)
 
     async def _outcome(
         self, seen: SeenDraft, work: Callable[[], Awaitable[Outcome]], otherwise: DraftState
@@ -246,13 +250,20 @@ class Publishing:
 
     async def _alone(self) -> None:
         """Wait until no other server publishes; released by whoever calls this."""
+        while not await self._desk.beside(self._ours.take):
+            await asyncio.sleep(_TURN_S)
+
+    async def _keeping_up(self) -> NoReturn:
+        """Say again and again that this server is at it."""
         while True:
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                await asyncio.sleep(_TURN_S)
-            else:
-                return
+            await asyncio.sleep(KEEPS_UP_S)
+            with suppress(DeskUnavailable):
+                await self._desk.beside(self._ours.take)
+
+    async def _let_go(self, waiting: int) -> None:
+        if waiting <= 0:
+            with suppress(DeskUnavailable):  # it runs out
+                await self._desk.beside(self._ours.release)
 
     async def _tell(self, seen: SeenDraft, outcome: Outcome, otherwise: DraftState) -> None:
         """Have the desk note what came of it, however long that takes.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, false, func, select, update
 
 from api.desk.audit import HELPDESK, record
+from api.desk.clock import JUMP, Clock
 from api.desk.database import Database
 from api.desk.tables import ANSWERS, DRAFTS, FEEDBACK, TICKETS
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,14 @@ class Retention:
         self._database = database
         self._conversation_days = conversation_days
         self._ticket_days = ticket_days
+        self.clock = Clock(database.data_dir)
         # Whoever deleted last may have been killed before it had scrubbed.
         self._owed = True
 
     def forget(self) -> Counts:
         """Delete what has expired, from the files of the database, too.
+
+        Nothing while the clock is in doubt, see `api.desk.clock`.
 
         Returns:
             What was deleted.
@@ -68,6 +75,13 @@ class Retention:
         Raises:
             DeskUnavailable: It may still be there.
         """
+        if until := self.clock.doubted_until(datetime.now(UTC)):
+            _LOG.warning(
+                "the clock has jumped ahead, or this was off: nothing expires before %s; to do it"
+                " at once if the clock is right: python -m api.desk forget --clock-is-right",
+                f"{until:%Y-%m-%d %H:%M} UTC",
+            )
+            return Counts(0, 0, 0)
         with self._database.writing() as connection:
             gone = deleted(connection, HELPDESK, "expire", *self._expired())
         self._owed = self._owed or bool(gone)
@@ -75,6 +89,37 @@ class Retention:
             self._database.scrub()
             self._owed = False
         return gone
+
+    def redate(self) -> Counts:
+        """Have what is dated in the future expire as if it were of now.
+
+        A clock that was ahead has dated it; it would be kept until that time has come, and longer.
+
+        Returns:
+            How much it was.
+
+        Raises:
+            DeskUnavailable: It is dated as it was.
+        """
+        now = datetime.now(UTC)
+        answers, tickets = _of_the_future(now)
+        with self._database.writing() as connection:
+            found = counted(connection, answers, tickets)
+            connection.execute(update(ANSWERS).where(answers).values(created_at=now))
+            closed = TICKETS.c.closed_at > now + JUMP
+            connection.execute(update(TICKETS).where(closed).values(closed_at=now))
+            changed = TICKETS.c.updated_at > now + JUMP
+            connection.execute(update(TICKETS).where(changed).values(updated_at=now))
+        return found
+
+    def of_the_future(self) -> Counts:
+        """Count what is dated in the future.
+
+        Raises:
+            DeskUnavailable: It cannot be read.
+        """
+        with self._database.reading() as connection:
+            return counted(connection, *_of_the_future(datetime.now(UTC)))
 
     def kept(self) -> Kept:
         """Tell what is there.
@@ -98,6 +143,12 @@ class Retention:
             return answers, false()
         ended = func.coalesce(TICKETS.c.closed_at, TICKETS.c.updated_at)
         return answers, ended < now - timedelta(days=self._ticket_days)
+
+
+def _of_the_future(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Which answers and tickets are dated later than clocks that are right may differ."""
+    ended = func.coalesce(TICKETS.c.closed_at, TICKETS.c.updated_at)
+    return ANSWERS.c.created_at > now + JUMP, ended > now + JUMP
 
 
 _EVERY_TICKET = TICKETS.c.ticket_id.is_not(None)

@@ -23,6 +23,9 @@ IDLE = timedelta(hours=2)
 """How long one may do nothing meanwhile."""
 SIGN_IN = timedelta(minutes=15)
 """How long one may take to sign in."""
+_AHEAD = timedelta(minutes=5)
+"""By how much another host's clock may be ahead. What is later was written by a clock that was
+wrong, and would last until that moment comes."""
 _NOTED = timedelta(minutes=1)
 """How often it is noted that somebody is there: a page must not cost a write."""
 
@@ -45,7 +48,11 @@ class Sessions:
             "token_sha256": _hash(token), "staff_id": staff_id, "created_at": now, "seen_at": now,
         }  # fmt: skip
         with self._database.writing() as connection:
-            over = or_(SESSIONS.c.created_at < now - LASTS, SESSIONS.c.seen_at < now - IDLE)
+            over = or_(
+                SESSIONS.c.created_at < now - LASTS,
+                SESSIONS.c.seen_at < now - IDLE,
+                SESSIONS.c.created_at > now + _AHEAD,
+            )
             connection.execute(delete(SESSIONS).where(over))
             connection.execute(insert(SESSIONS).values(row))
             record(connection, staff_id, "sign-in", [staff_id], ())
@@ -63,8 +70,8 @@ class Sessions:
             .join(SESSIONS, SESSIONS.c.staff_id == STAFF.c.staff_id)
             .where(
                 of_it,
-                SESSIONS.c.created_at >= now - LASTS,
-                SESSIONS.c.seen_at >= now - IDLE,
+                SESSIONS.c.created_at.between(now - LASTS, now + _AHEAD),
+                SESSIONS.c.seen_at.between(now - IDLE, now + _AHEAD),
                 STAFF.c.left_at.is_(None),
             )
         )
@@ -120,7 +127,8 @@ class Sessions:
         with self._database.writing() as connection:
             # In one step: of two who come at once, one gets it.
             row = connection.execute(forgotten.returning(SIGN_INS)).first()
-        if row is None or row.created_at < datetime.now(UTC) - SIGN_IN:
+        now = datetime.now(UTC)
+        if row is None or not now - SIGN_IN <= row.created_at <= now + _AHEAD:
             return None
         return row.expected, row.staff_id
 

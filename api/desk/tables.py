@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -364,3 +366,39 @@ MAILS = Table(
         index=True,
     ),
 )
+
+CALLS = Table(
+    "calls",
+    METADATA,
+    # What is counted, a word; see `api.desk.calls`.
+    Column("what", String(8), primary_key=True),
+    # Of the client's address, by the key of the day; empty: all clients together.
+    Column("client_hmac", String(64), primary_key=True),
+    # Beginning of the time that is counted, in seconds since 1970.
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    # From then on it counts no more, and is deleted.
+    Column("until", BigInteger, nullable=False, index=True),
+    Column("count", Integer, nullable=False),
+)
+
+CALL_KEYS = Table(
+    "call_keys",
+    METADATA,
+    # In UTC.
+    Column("day", String(10), primary_key=True),
+    # Without it nobody can tell whose a row of that day was; it is deleted with them.
+    Column("key", LargeBinary, nullable=False),
+)
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    # What one process of all does.
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    # By the clock of the database, in seconds since 1970.
+    Column("until", Double, nullable=False),
+)
+
+PASSING = frozenset({CALLS.name, CALL_KEYS.name, LEASES.name})
+"""Tables that say what is now: they are in no backup."""

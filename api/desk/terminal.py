@@ -9,6 +9,8 @@ from typing import NoReturn, TypeVar
 import typer
 from email_validator import EmailNotValidError, validate_email
 
+from api.desk.backup.backup import Places
+from api.desk.backup.settling import finish
 from api.desk.database import DESK, Database, DeskUnavailable
 from api.desk.staff import AlreadyListed, LastAdmin, NoSuchMember
 from api.settings import ApiSettings
@@ -21,24 +23,41 @@ from rag.wiring import build_answerer, build_embedder, open_index
 _Result = TypeVar("_Result")
 
 
-def opened(*, make: bool = False) -> tuple[ApiSettings, Database]:
-    """Open the database that the settings name, its tables up to date.
+def named(*, make: bool = False) -> tuple[ApiSettings, Database]:
+    """Return the database that the settings name, its tables as they are.
 
     Args:
-        make: Make one where there is none; otherwise that ends the command.
+        make: It may be one that is not there yet; otherwise that ends the command.
     """
     try:
         core, own = read_settings(Settings), read_settings(ApiSettings)
         url = own.desk.database_url.get_secret_value()
         if not make and not url and not (core.data_dir / DESK).exists():
             fail(f"there is no {core.data_dir / DESK}; HELPDESK_DATA_DIR names its folder")
-        database = Database(url, core.data_dir)
-        database.migrate()
+        return own, Database(url, core.data_dir)
     except BadSetting as error:
         fail(str(error), code=2)
+
+
+def opened(*, make: bool = False) -> tuple[ApiSettings, Database]:
+    """Open the database that the settings name, its tables up to date.
+
+    Args:
+        make: Make one where there is none; otherwise that ends the command.
+    """
+    own, database = named(make=make)
+    try:
+        database.migrate()
+        finish(database, places())
     except DeskUnavailable as error:
-        fail(str(error))
+        fail(told(error))
     return own, database
+
+
+def places() -> Places:
+    """Where what is not in the database lies, as the settings name it."""
+    core = read_settings(Settings)
+    return Places(core.data_dir, core.index)
 
 
 def answering() -> tuple[Answerer, Repositories]:
@@ -57,10 +76,19 @@ def done(work: Callable[[], _Result]) -> _Result:
     """Do something with the database."""
     try:
         return work()
-    except DeskUnavailable:
-        fail("the desk's database is busy or fails: run this again, what was to go may be left")
+    except DeskUnavailable as error:
+        fail(
+            f"the desk's database is busy or fails ({error.why}): run this again,"
+            " what was to go may be left"
+        )
     except (AlreadyListed, LastAdmin, NoSuchMember) as error:
         fail(str(error))
+
+
+def told(error: DeskUnavailable) -> str:
+    """Say of a database that is not available why, and what to do."""
+    why = str(error) if error.why == str(error) else f"the desk's database fails: {error.why}"
+    return f"{why}; see: python -m api.desk doctor"
 
 
 def checked(address: str, name: str = "--address") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Collection
@@ -20,6 +21,7 @@ _LOCALES = {"en": "en_GB", "pt": "pt_PT"}
 """Where Europe writes otherwise than most who speak the language."""
 _READ = 1000
 """Characters of `Accept-Language` that are looked at."""
+_MINUTES_FROM_S, _HOURS_FROM_S = 120, 7200
 _SAME = {"nb": "no", "nn": "no"}
 _RANGE = re.compile(r"([a-z]{1,8})(?:-[a-z0-9-]*)?(?:\s*;\s*q=([01](?:\.\d{0,3})?))?", re.I | re.A)
 
@@ -52,9 +54,15 @@ class PageTexts:
         """Write a count."""
         return str(format_decimal(count, locale=self._locale))
 
-    def seconds(self, count: int) -> str:
-        """Write a time in seconds, such as `30 secs`."""
-        return str(format_unit(count, "duration-second", length="short", locale=self._locale))
+    def wait(self, seconds: int) -> str:
+        """Write a time to wait, such as `30 secs`; in minutes or hours where it is long."""
+        if seconds < _MINUTES_FROM_S:
+            count, unit = seconds, "second"
+        elif seconds < _HOURS_FROM_S:
+            count, unit = math.ceil(seconds / 60), "minute"
+        else:
+            count, unit = math.ceil(seconds / 3600), "hour"
+        return str(format_unit(count, f"duration-{unit}", length="short", locale=self._locale))
 
     def country(self, code: str) -> str:
         """Return the name of a country."""

@@ -16,10 +16,14 @@ from api.completions import MODEL, Completion, CompletionIn, ending, url_citatio
 from api.errors import CallRefused, explained, openai_body
 from api.event_stream import EventStream
 from rag.answerer import Answerer
-from rag.models import Answer, Delta, Question
+from rag.models import Answer, Brought, Delta, Question
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
+_WHOLE = {"schema": {"type": "object", "description": "as OpenAI's `chat.completion`"}}
+_IN_CHUNKS = {
+    "schema": {"type": "string", "description": "`chat.completion.chunk`s, the last `[DONE]`"}
+}
 _MODEL = {"id": MODEL, "object": "model", "created": 0, "owned_by": "nmg-helpdesk"}
 
 
@@ -29,14 +33,20 @@ def models() -> dict[str, Any]:
     return {"object": "list", "data": [_MODEL]}
 
 
-@router.get("/models/{name:path}")
+@router.get("/models/{name:path}", responses={404: {"description": "there is no such model"}})
 def model(name: str) -> dict[str, Any]:
     """Return a model."""
     _check(name)
     return _MODEL
 
 
-@router.post("/chat/completions")
+@router.post(
+    "/chat/completions",
+    responses={
+        200: {"content": {"application/json": _WHOLE, "text/event-stream": _IN_CHUNKS}},
+        404: {"description": "there is no such model"},
+    },
+)
 async def completions(call: CompletionIn, request: Request) -> Response:
     """Answer the last message of a conversation, in the form of OpenAI's chat completions.
 
@@ -50,9 +60,7 @@ async def completions(call: CompletionIn, request: Request) -> Response:
     completion = Completion(question)
     if call.stream:
         usage = bool(call.stream_options and call.stream_options.include_usage)
-        return EventStream(
-            _chunks(answering, answerer, question, completion, usage, request.url.path)
-        )
+        return EventStream(_chunks(answering, answerer, question, completion, usage))
     return JSONResponse(completion.whole(await answering.answer(answerer, question)))
 
 
@@ -67,7 +75,6 @@ async def _chunks(
     question: Question,
     completion: Completion,
     usage: bool,
-    path: str,
 ) -> AsyncGenerator[ServerSentEvent]:
     """The reply piece by piece, closed by the word that OpenAI's clients wait for."""
     said = ""
@@ -78,13 +85,8 @@ async def _chunks(
     try:
         yield event(completion.chunk({"role": "assistant", "content": ""}))
         async with aclosing(answering.stream(answerer, question)) as steps:
-            async for step in steps:
-                delta: dict[str, Any] = {}
-                if isinstance(step, Delta):
-                    delta = {"content": step.text}
-                elif isinstance(step, Answer):
-                    delta = {"content": ending(step), "annotations": url_citations(step)}
-                if delta:
+            async for made in steps:
+                for delta in filter(None, map(_delta, made)):
                     said += delta["content"]
                     yield event(completion.chunk(delta))
         yield event(completion.chunk({}, "stop"))
@@ -92,4 +94,13 @@ async def _chunks(
             yield event(completion.counted(said))
         yield ServerSentEvent("[DONE]", sep="\n")
     except Exception as error:  # noqa: BLE001 - the reply has begun: it is told here, or nowhere
-        yield event(openai_body(*explained(error, path)))
+        yield event(openai_body(*explained(error)))
+
+
+def _delta(step: Brought | Delta | Answer) -> dict[str, Any]:
+    """What a step adds to the reply; empty: nothing."""
+    if isinstance(step, Delta):
+        return {"content": step.text}
+    if isinstance(step, Answer):
+        return {"content": ending(step), "annotations": url_citations(step)}
+    return {}

@@ -230,7 +230,7 @@ async def _done(
         return await again(trouble=Trouble(str(wrong), wrong.field), status=422)
     except _NotSolved as half:
         left = typed.without(("reply",), half.case.ticket.version)
-        status, why = explained(half.error, request.url.path)
+        status, why = explained(half.error)
         if isinstance(half.error, Conflict):
             why = "somebody else changed it just then"
         trouble = Trouble(f"{_DONE['reply']} The ticket is not solved, though: {why}.")
@@ -359,7 +359,7 @@ def _kept(
         typed: What is not stored.
         before: What was to be told on the page of the ticket.
     """
-    status, detail = explained(error, request.url.path)
+    status, detail = explained(error)
     if isinstance(error, NoSuchTicket):
         detail = "there is no such ticket, or it is another country's"
     return console_of(request).page(

@@ -25,10 +25,12 @@ from api.console.article_form import (
 from api.console.article_list import ArticleList, Looked
 from api.console.console import (
     HEADERS,
+    SHORT,
     ConsoleRoute,
     SignedIn,
     console_of,
     depth_of,
+    desk_of,
     may,
     sent_form,
 )
@@ -36,7 +38,6 @@ from api.console.drafting import begun, more_evidence
 from api.console.people import People
 from api.console.ticket import readable
 from api.console.typed import version_of
-from api.desk.desk import Desk
 from api.desk.drafts import Draft, DraftChanged, SeenDraft
 from api.desk.models import NoSuchTicket, Ticket
 from api.desk.publishing import Publishing
@@ -51,8 +52,6 @@ _DONE: Mapping[str, str] = {
     "not_yours": "It is saved; somebody with the role lead can publish it.",
     "unready": "It is saved, and is not published yet: see what is still to be done.",
 }
-_SHORT = 40
-"""Characters of a field that need not be given back."""
 
 
 @router.get("/articles")
@@ -60,7 +59,7 @@ async def articles(
     request: Request, visitor: SignedIn, looked: Annotated[Looked, Query()]
 ) -> Response:
     """What staff are writing, and the articles of the index."""
-    desk, answering = _desk(request), _answering(request)
+    desk, answering = desk_of(request), _answering(request)
     drafts = await desk.beside(partial(desk.drafts.page, visitor.actor))
     try:
         found = (await answering.answerer()).generation.articles
@@ -80,7 +79,7 @@ async def articles(
 async def begin(ticket_id: str, request: Request, visitor: SignedIn) -> Response:
     """Make a draft of a ticket, or lead to the one that there is."""
     await sent_form(request, visitor)
-    desk, by = _desk(request), visitor.actor
+    desk, by = desk_of(request), visitor.actor
     case = await desk.beside(partial(desk.tickets.read, by, ticket_id))
     case = replace(case, ticket=readable(case.ticket))
     draft_id = await desk.beside(partial(desk.drafts.of_ticket, by, ticket_id))
@@ -99,7 +98,7 @@ async def begin(ticket_id: str, request: Request, visitor: SignedIn) -> Response
 @router.get("/articles/{draft_id}")
 async def draft(draft_id: str, request: Request, visitor: SignedIn, done: str = "") -> Response:
     """A draft, to be written on."""
-    desk = _desk(request)
+    desk = desk_of(request)
     found = await desk.beside(partial(desk.drafts.read, visitor.actor, draft_id))
     return await _shown(request, visitor, found, done=done)
 
@@ -111,8 +110,8 @@ async def write(draft_id: str, request: Request, visitor: SignedIn) -> Response:
     try:
         return await _written(request, visitor, draft_id, fields)
     except HelpdeskError as error:
-        status, detail = explained(error, request.url.path)
-        texts = [each for values in fields.values() for each in values if len(each) > _SHORT]
+        status, detail = explained(error)
+        texts = [each for values in fields.values() for each in values if len(each) > SHORT]
         return console_of(request).page(
             "kept.html",
             visitor,
@@ -124,7 +123,7 @@ async def write(draft_id: str, request: Request, visitor: SignedIn) -> Response:
 
 
 async def _written(request: Request, visitor: Visitor, draft_id: str, fields: Fields) -> Response:
-    desk, by = _desk(request), visitor.actor
+    desk, by = desk_of(request), visitor.actor
     stored = await desk.beside(partial(desk.drafts.read, by, draft_id))
     typed = await to_thread.run_sync(partial(Typed.of, stored, fields))
     content = typed.content
@@ -150,7 +149,7 @@ async def _written(request: Request, visitor: Visitor, draft_id: str, fields: Fi
 async def withdraw(draft_id: str, request: Request, visitor: SignedIn) -> Response:
     """Give a draft up; take what became of it out of the index."""
     fields = await sent_form(request, visitor)
-    desk, by = _desk(request), visitor.actor
+    desk, by = desk_of(request), visitor.actor
     stored = await desk.beside(partial(desk.drafts.read, by, draft_id))
     if stored.article_id and not may(visitor)("lead"):
         raise HTTPException(403, "this is for the role lead")
@@ -165,7 +164,7 @@ async def withdraw(draft_id: str, request: Request, visitor: SignedIn) -> Respon
 
 
 async def _published(request: Request, visitor: Visitor, saved: Draft) -> Response:
-    desk, ticket = _desk(request), await _ticket_of(request, visitor, saved)
+    desk, ticket = desk_of(request), await _ticket_of(request, visitor, saved)
     if await to_thread.run_sync(partial(unready, saved, ticket)):
         return _to(f"{saved.draft_id}?done=unready")
     seen = SeenDraft(saved.draft_id, saved.version)
@@ -184,7 +183,7 @@ async def _shown(
     done: str = "",
 ) -> Response:
     """The page of a draft as it is stored, or with what somebody typed who was late."""
-    desk = _desk(request)
+    desk = desk_of(request)
     title = typed.title if typed else stored.title
     content = typed.content if typed else stored.content
     people = People(await desk.beside(desk.staff.everyone))
@@ -214,7 +213,7 @@ async def _ticket_of(request: Request, visitor: Visitor, draft: Draft) -> Ticket
     """What a draft was made from; None where that is no ticket, or it is not kept any more."""
     if draft.ticket_id is None:
         return None
-    desk = _desk(request)
+    desk = desk_of(request)
     with suppress(NoSuchTicket):
         read = partial(desk.tickets.read, visitor.actor, draft.ticket_id)
         return (await desk.beside(read)).ticket
@@ -223,11 +222,6 @@ async def _ticket_of(request: Request, visitor: Visitor, draft: Draft) -> Ticket
 
 def _to(where: str) -> Response:
     return RedirectResponse(where, status_code=303, headers=HEADERS)
-
-
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.services.desk
-    return desk
 
 
 def _answering(request: Request) -> Answering:

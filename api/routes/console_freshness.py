@@ -30,7 +30,7 @@ async def freshness(
     index: LiveIndex = request.app.state.services.index
     generation = (await answering.answerer()).generation
     found = await to_thread.run_sync(partial(room.of, generation))
-    links = await to_thread.run_sync(partial(read_links, index.data_dir))
+    links = await to_thread.run_sync(partial(read_links, index.directory))
     today = datetime.now(UTC).date()
     view = FreshnessView(found, links, years, today, source)
     if source and source not in view.names:

@@ -7,8 +7,15 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.console.console import HEADERS, ConsoleRoute, Lead, console_of, depth_of, sent_form
-from api.desk.desk import Desk
+from api.console.console import (
+    HEADERS,
+    ConsoleRoute,
+    Lead,
+    console_of,
+    depth_of,
+    desk_of,
+    sent_form,
+)
 
 router = APIRouter(prefix="/desk/outbox", route_class=ConsoleRoute, include_in_schema=False)
 
@@ -26,7 +33,7 @@ _WHAT = {"opened": "New ticket", "replied": "Reply", "written": "The person wrot
 @router.get("")
 async def show_outbox(request: Request, visitor: Lead) -> Response:
     """Show what has not arrived."""
-    desk = _desk(request)
+    desk = desk_of(request)
     return console_of(request).page(
         "outbox.html",
         visitor,
@@ -43,12 +50,7 @@ async def show_outbox(request: Request, visitor: Lead) -> Response:
 async def send_again(request: Request, visitor: Lead, delivery_id: str) -> Response:
     """Have something tried again now."""
     await sent_form(request, visitor)
-    desk = _desk(request)
+    desk = desk_of(request)
     await desk.beside(partial(desk.outbox.again, visitor.actor, delivery_id))
     root = "../" * depth_of(request)
     return RedirectResponse(f"{root}desk/outbox", status_code=303, headers=HEADERS)
-
-
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.services.desk
-    return desk

@@ -17,9 +17,9 @@ from api.console.console import (
     SignedIn,
     console_of,
     depth_of,
+    desk_of,
     sent_form,
 )
-from api.desk.desk import Desk
 from api.desk.sessions import SIGN_IN
 from api.errors import STATUS
 from api.rate_limit import RateLimit
@@ -37,14 +37,14 @@ _TOO_LATE = "the sign-in took too long, or was used before"
 _LOG = logging.getLogger(__name__)
 
 
-def _count(request: Request) -> None:
+async def _count(request: Request) -> None:
     """Count what writes into the database, or asks another service, for whoever comes along.
 
     Raises:
         HTTPException: It is one too many.
     """
     limit: RateLimit = request.app.state.rate_limit
-    if wait_s := limit.call(request.scope):
+    if wait_s := await limit.call(request.scope):
         raise HTTPException(429, f"too many requests; try again in {wait_s} s")
 
 
@@ -64,7 +64,7 @@ async def sign_in(request: Request) -> Response:
 async def start(request: Request) -> Response:
     """Send the browser to the service that says who somebody is."""
     to = page_of(request.query_params.get("to", ""))
-    service, desk = _service(request), _desk(request)
+    service, desk = _service(request), desk_of(request)
     if service is None:
         return _offered(request, to)
     root = request.app.state.public_url or str(request.base_url).rstrip("/")
@@ -89,7 +89,7 @@ async def back(request: Request) -> Response:
 
 
 async def _returned(request: Request) -> Response:
-    service, desk = _service(request), _desk(request)
+    service, desk = _service(request), desk_of(request)
     token = request.cookies.get(cookie_name(request, _PENDING), "")
     kept = await desk.beside(partial(desk.sessions.expected, token)) if token else None
     expected, staff_id = kept or ({}, None)
@@ -124,7 +124,7 @@ async def link(request: Request) -> Response:
 @router.post("/sign-in/link", dependencies=_COUNTED)
 async def use_link(request: Request) -> Response:
     """Sign in whom a link was made for."""
-    desk = _desk(request)
+    desk = desk_of(request)
     async with request.form(max_files=0, max_fields=1) as form:
         token = form.get("token")
     kept = await desk.beside(partial(desk.sessions.expected, str(token)))
@@ -161,7 +161,7 @@ def page_of(to: str) -> str:
 
 async def _signed_in(request: Request, staff_id: str, to: str) -> Response:
     """Begin a session: always a new one, as somebody else may know the old."""
-    desk = _desk(request)
+    desk = desk_of(request)
     await _end(request)
     token = await desk.beside(partial(desk.sessions.start, staff_id))
     response = _onward(request, to)
@@ -170,7 +170,7 @@ async def _signed_in(request: Request, staff_id: str, to: str) -> Response:
 
 
 async def _end(request: Request) -> None:
-    desk = _desk(request)
+    desk = desk_of(request)
     if token := request.cookies.get(cookie_name(request)):
         await desk.beside(partial(desk.sessions.end, token))
 
@@ -210,11 +210,6 @@ def _page(
 def _onward(request: Request, to: str) -> Response:
     root = "../" * depth_of(request) or "./"
     return RedirectResponse(f"{root}{to}", status_code=303, headers=HEADERS)
-
-
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.services.desk
-    return desk
 
 
 def _service(request: Request) -> SignIn | None:

@@ -17,9 +17,9 @@ from api.console.console import (
     ConsoleRoute,
     console_of,
     depth_of,
+    desk_of,
     sent_form,
 )
-from api.desk.desk import Desk
 from api.desk.models import Member, Role
 from api.desk.staff import AlreadyListed, LastAdmin
 from api.errors import STATUS
@@ -74,7 +74,7 @@ async def show_list(request: Request, visitor: Admin) -> Response:
 @router.post("")
 async def add(request: Request, visitor: Admin) -> Response:
     """Put somebody on the list."""
-    fields, desk = await sent_form(request, visitor), _desk(request)
+    fields, desk = await sent_form(request, visitor), desk_of(request)
     try:
         sent = _NewMemberIn.model_validate(_values(fields))
         await desk.beside(
@@ -88,7 +88,7 @@ async def add(request: Request, visitor: Admin) -> Response:
 @router.get("/{staff_id}")
 async def show_member(request: Request, visitor: Admin, staff_id: str) -> Response:
     """Show what is said of one of staff, to change it."""
-    desk = _desk(request)
+    desk = desk_of(request)
     member = await desk.beside(partial(desk.staff.member, staff_id))
     form = _Form(
         name=member.name,
@@ -102,7 +102,7 @@ async def show_member(request: Request, visitor: Admin, staff_id: str) -> Respon
 @router.post("/{staff_id}")
 async def change(request: Request, visitor: Admin, staff_id: str) -> Response:
     """Change what somebody may, or let them in no more."""
-    fields, desk = await sent_form(request, visitor), _desk(request)
+    fields, desk = await sent_form(request, visitor), desk_of(request)
     member = await desk.beside(partial(desk.staff.member, staff_id))
     try:
         sent = _MemberIn.model_validate(_values(fields))
@@ -163,7 +163,7 @@ def _status(error: Exception) -> int:
 
 
 async def _listed(request: Request, visitor: Visitor, form: _Form, status: int = 200) -> Response:
-    desk = _desk(request)
+    desk = desk_of(request)
     return console_of(request).page(
         "staff.html",
         visitor,
@@ -200,8 +200,3 @@ def _by_name() -> list[str]:
 def _back(request: Request) -> Response:
     root = "../" * depth_of(request)
     return RedirectResponse(f"{root}desk/staff", status_code=303, headers=HEADERS)
-
-
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.services.desk
-    return desk

@@ -87,8 +87,8 @@ async def contributed(request: Request) -> Response:
     if faults := given.faults_of_sender():
         return _check(request, texts, given, faults, status=422)
     limit: RateLimit = request.app.state.rate_limit
-    if wait_s := limit.ticket(request.scope):
-        wrong, headers = later(texts, wait_s)
+    if wait_s := await limit.ticket(request.scope):
+        wrong, headers = later(request, texts, wait_s)
         return _check(request, texts, given, wrong=wrong, status=429, headers=headers)
     return await _opened(request, texts, given)
 
@@ -109,7 +109,7 @@ async def _opened(request: Request, texts: PageTexts, given: Contribution) -> Re
     try:
         ticket, token = await desk.beside(partial(desk.tickets.open, asked))
     except HelpdeskError as error:
-        status, _ = explained(error, request.url.path)
+        status, _ = explained(error)
         wrong = texts.as_chat("failed", email=letter.to)
         return _check(request, texts, given, wrong=wrong, status=status)
     query = urlencode({"token": token, "language": texts.language})

@@ -23,7 +23,7 @@ def documents(request: Request) -> DocumentsOut:
     )
 
 
-@router.get("/{document_id:path}")
+@router.get("/{document_id:path}", responses={404: {"description": "no document has this id"}})
 def document(document_id: str, request: Request) -> DocumentOut:
     """Return one indexed document."""
     found = _generation(request).document(document_id)

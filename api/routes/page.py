@@ -28,12 +28,7 @@ from rag.errors import HelpdeskError
 
 router = APIRouter(include_in_schema=False)
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-    " img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "Vary": "Accept-Language",
     # Without one a browser sends our own form as if it came from nowhere, and it is refused.
     "Referrer-Policy": "same-origin",
@@ -47,6 +42,7 @@ _TICKET = {
     "Referrer-Policy": "strict-origin",
 }
 _MAX_FIELDS = 10
+_HOUR_S = 3600
 
 
 @dataclass(frozen=True)
@@ -101,20 +97,20 @@ async def ask(request: Request) -> HTMLResponse:
     try:
         answerer = await answering.answerer()
     except HelpdeskError as error:
-        status, _ = explained(error, request.url.path)
+        status, _ = explained(error)
         return await show(None, status=status)
     try:
         question = asked.checked()
     except ValidationError:
         return await show(answerer, wrong=_wrong(asked, texts), status=422)
     limit: RateLimit = request.app.state.rate_limit
-    if wait_s := limit.call(request.scope):
-        wrong, headers = later(texts, wait_s)
+    if wait_s := await limit.call(request.scope):
+        wrong, headers = later(request, texts, wait_s)
         return await show(answerer, wrong=wrong, status=429, headers={**_PRIVATE, **headers})
     try:
         answer = await answering.answer(answerer, question.to_question(()))
     except Exception as error:  # noqa: BLE001 - a door: a reader of pages is told by a page
-        status, _ = explained(error, request.url.path)
+        status, _ = explained(error)
         return await show(answerer, wrong=_failed(request, texts), status=status)
     view = partial(AnswerView.of, asked.question, answer, answerer.generation)
     return await show(
@@ -160,8 +156,8 @@ async def write_back(ticket_id: str, request: Request) -> Response:
         added = AddedIn(text=text)
     except ValidationError:
         return show(found, wrong=_wrong_message(text, texts), status=422)
-    if wait_s := limit.call(request.scope):
-        wrong, headers = later(texts, wait_s)
+    if wait_s := await limit.call(request.scope):
+        wrong, headers = later(request, texts, wait_s)
         return show(found, wrong=wrong, status=429, headers=headers)
     try:
         await desk.beside(partial(desk.tickets.write_back, ticket_id, token, added.text))
@@ -172,7 +168,7 @@ async def write_back(ticket_id: str, request: Request) -> Response:
         closed = replace(found, ticket=replace(found.ticket, state="closed"))
         return show(closed, status=409)
     except HelpdeskError as error:
-        status, _ = explained(error, request.url.path)
+        status, _ = explained(error)
         return show(found, wrong=_failed(request, texts), status=status)
     back = f"./{quote(ticket_id)}?{urlencode({'token': token, 'language': texts.language})}#last"
     return RedirectResponse(back, status_code=303, headers=_TICKET)
@@ -207,7 +203,7 @@ def _ticket_page(
 
 def _ticket_failed(request: Request, error: HelpdeskError, named: str | None) -> HTMLResponse:
     site: Page = request.app.state.services.page
-    status, _ = explained(error, request.url.path)
+    status, _ = explained(error)
     texts = _texts(request, named)
     html = site.render("failed.html", texts, root="../", wrong=_failed(request, texts))
     return HTMLResponse(html, status_code=status, headers=_TICKET)
@@ -242,10 +238,13 @@ def _failed(request: Request, texts: PageTexts) -> str:
     return texts.as_chat("failed", email=site.contact)
 
 
-def later(texts: PageTexts, wait_s: int) -> tuple[str, dict[str, str]]:
+def later(request: Request, texts: PageTexts, wait_s: int) -> tuple[str, dict[str, str]]:
     """Say to whom asks too often when to come back."""
-    later = texts.as_chat("rate_limited", seconds=str(wait_s), wait=texts.seconds(wait_s))
-    return later, {"Retry-After": str(wait_s)}
+    # No shorter limit makes anybody wait for more than an hour.
+    key = "rate_limited" if wait_s <= _HOUR_S else "day_spent"
+    site: Page = request.app.state.services.page
+    said = texts.as_chat(key, wait=texts.wait(wait_s), email=site.contact)
+    return said, {"Retry-After": str(wait_s)}
 
 
 def _wrong(asked: Asked, texts: PageTexts) -> str:

@@ -61,7 +61,7 @@ async def open_ticket(asked: TicketIn, request: Request) -> Response:
     """
     limit: RateLimit = request.app.state.rate_limit
     # Counted here, as what was mistyped should not count.
-    if wait_s := limit.ticket(request.scope):
+    if wait_s := await limit.ticket(request.scope):
         return refusal(request.url.path, wait_s)
     desk: Desk = request.app.state.services.desk
     sorting: Sorting = request.app.state.sorting
@@ -127,7 +127,7 @@ async def ticket(
 async def write_back(ticket_id: str, added: AddedIn, request: Request, token: str = "") -> Response:
     """Add a message of the person who asked; a ticket that was answered is open again."""
     limit: RateLimit = request.app.state.rate_limit
-    if wait_s := limit.call(request.scope):
+    if wait_s := await limit.call(request.scope):
         return refusal(request.url.path, wait_s)
     desk: Desk = request.app.state.services.desk
     work = partial(desk.tickets.write_back, ticket_id, token, added.text)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 from protego import Protego
@@ -29,13 +28,12 @@ Cited = Callable[[str], Mapping[str, frozenset[str]] | None]
 """From the address of a site to the pages of it that are indexed, with their cited anchors."""
 
 
-def cited_pages(data_dir: Path, site: str) -> Mapping[str, frozenset[str]] | None:
+def cited_pages(store: Store, site: str) -> Mapping[str, frozenset[str]] | None:
     """The pages of a site that are indexed, with the anchors that chunks cite.
 
     Returns:
         None where there is no index that can be read.
     """
-    store = Store(data_dir)
     name = store.current()
     if name is None:
         return None

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import shelf
 from fakes import HashingEmbedder
-from parts import REFUSES, services
+from parts import REFUSES, compile_once, lay_tables, services
 from postgres import Cluster, running_postgres
 from served import running
 
@@ -58,7 +58,9 @@ def app_over(
 
     live = LiveIndex(store, build)
     parts = services(live, data_dir or store.directory, publisher=publisher)
-    return build_app(parts, access)
+    app = build_app(parts, access)
+    compile_once(app.state.console._templates)
+    return app
 
 
 @pytest.fixture(scope="session")
@@ -100,8 +102,18 @@ def postgres() -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """A database that holds nothing yet, of each engine; empty: a file of SQLite."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with a new desk, of each engine; empty: the file of SQLite in `tmp_path/data`."""
+    if request.param == "sqlite":
+        lay_tables(tmp_path / "data")
+        return ""
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return cluster.laid()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest) -> str:
+    """A database without any tables, of each engine; empty: a file of SQLite."""
     if request.param == "sqlite":
         return ""
     cluster: Cluster = request.getfixturevalue("postgres")

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateSchema
+
+from api.desk.desk import open_desk
+from api.desk.tables import METADATA
 
 _START_S = 60
 
@@ -31,6 +34,8 @@ class Cluster:
     def __init__(self, directory: Path) -> None:
         self.url = f"postgresql+psycopg://desk@/postgres?host={directory}"
         self._made = 0
+        self._laid = ""
+        self._begun: dict[str, list[dict[str, Any]]] = {}
 
     def fresh(self) -> str:
         """The address of a new schema, as SQLAlchemy writes it."""
@@ -41,6 +46,32 @@ class Cluster:
             connection.execute(CreateSchema(name))
         engine.dispose()
         return f"{self.url}&options=-csearch_path%3D{name}"
+
+    def laid(self) -> str:
+        """The address of a schema with the tables of a desk, holding what a new desk holds.
+
+        All tests have the same one after each other: to make the tables takes 0.3 s, to empty
+        them a tenth of it.
+        """
+        if not self._laid:
+            self._laid = self.fresh()
+            with tempfile.TemporaryDirectory() as data:
+                open_desk(self._laid, Path(data), 30).close()
+        engine = create_engine(self._laid)
+        with engine.begin() as connection:
+            if not self._begun:
+                for table in METADATA.sorted_tables:
+                    rows = connection.execute(select(table)).mappings()
+                    self._begun[table.name] = [dict(row) for row in rows]
+            else:
+                # Who still holds one of them has not been closed.
+                connection.execute(text("SET lock_timeout = '10s'"))
+                connection.execute(text(f"TRUNCATE {', '.join(self._begun)}"))
+                for table in METADATA.sorted_tables:
+                    if rows := self._begun[table.name]:
+                        connection.execute(insert(table), rows)
+        engine.dispose()
+        return self._laid
 
 
 def program(name: str) -> str | None:

@@ -80,7 +80,7 @@ def deliver(desk: Desk, carriers: Mapping[Channel, Carrier], later_s: float = 20
 
 def rows(desk: Desk) -> list[dict[str, Any]]:
     """What the outbox holds, the earliest first."""
-    with desk._database.reading() as connection:
+    with desk.database.reading() as connection:
         found = connection.execute(select(OUTBOX).order_by(OUTBOX.c.created_at, OUTBOX.c.channel))
         return [dict(row._mapping) for row in found]
 

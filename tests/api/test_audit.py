@@ -25,7 +25,7 @@ ASKED = NewTicket(WORDS, (), None, "Ada", ADDRESS, "GB", "en")
 
 
 def _rows(desk: Desk) -> list[tuple[str, str, str]]:
-    with desk._database.reading() as connection:
+    with desk.database.reading() as connection:
         wanted = select(AUDIT.c.who, AUDIT.c.action, AUDIT.c.fields).order_by(AUDIT.c.number)
         return [(row[0], row[1], row[2]) for row in connection.execute(wanted)]
 
@@ -63,21 +63,21 @@ def test_every_change_is_there_by_who_and_what_and_the_chain_is_whole(opened: De
         ("staff", "close", "closed_at state"),
         ("staff", "reopen", "closed_at state"),
     ]
-    found = verify(opened._database)
+    found = verify(opened.database)
     assert (found.rows, found.broken_at) == (9, None)
 
 
 def test_it_holds_no_text_and_no_address_and_outlives_who_is_erased(opened: Desk) -> None:
     ticket_id = _busy(opened)
     before = _rows(opened)
-    Persons(opened._database).erase(ADDRESS)
+    Persons(opened.database).erase(ADDRESS)
     assert _rows(opened) == [*before, ("operator", "erase", "")]
-    with opened._database.reading() as connection:
+    with opened.database.reading() as connection:
         everything = str(connection.execute(select(AUDIT)).all())
     assert WORDS not in everything
     assert "clinic" not in everything
     assert everything.count(ticket_id) == 10
-    assert verify(opened._database).broken_at is None
+    assert verify(opened.database).broken_at is None
 
 
 def test_a_change_that_fails_is_not_in_it(opened: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,11 +90,11 @@ def test_a_change_that_fails_is_not_in_it(opened: Desk, monkeypatch: pytest.Monk
     with pytest.raises(RuntimeError):
         opened.handling.note(STAFF, Seen(ticket.ticket_id, 1), "…")
     assert len(_rows(opened)) == 1
-    assert verify(opened._database).rows == 1
+    assert verify(opened.database).rows == 1
 
 
 def test_an_audit_that_holds_nothing_is_whole(opened: Desk) -> None:
-    found = verify(opened._database)
+    found = verify(opened.database)
     assert (found.rows, found.broken_at) == (0, None)
 
 
@@ -151,19 +151,19 @@ def test_the_first_row_that_does_not_fit_is_found(
     opened: Desk, tamper: Callable[[Connection], object], first: int
 ) -> None:
     _busy(opened)
-    with opened._database.writing() as connection:
+    with opened.database.writing() as connection:
         tamper(connection)
-    found = verify(opened._database)
+    found = verify(opened.database)
     assert (found.broken_at, found.rows) == (first, first - 1)
     assert found.why
 
 
 def test_a_row_added_behind_the_last_is_found(opened: Desk) -> None:
     _busy(opened)
-    with opened._database.writing() as connection:
+    with opened.database.writing() as connection:
         row = connection.execute(select(AUDIT).where(AUDIT.c.number == 9)).one()
         connection.execute(insert(AUDIT).values({**row._mapping, "number": 10}))
-    assert verify(opened._database).broken_at == 10
+    assert verify(opened.database).broken_at == 10
 
 
 @pytest.mark.parametrize("value", ["x'00ff'", "1.5", "NULL", "'{'"])
@@ -172,7 +172,7 @@ def test_no_value_that_is_written_into_a_file_brings_the_check_down(
 ) -> None:
     desk = open_desk("", tmp_path, 30)
     _busy(desk)
-    with desk._database.writing() as connection:
+    with desk.database.writing() as connection:
         connection.execute(text("PRAGMA ignore_check_constraints = ON"))
         connection.execute(text("PRAGMA writable_schema = ON"))
         connection.execute(
@@ -200,7 +200,7 @@ def test_many_who_write_at_once_keep_one_chain(
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(40)))
-    found = verify(opened._database)
+    found = verify(opened.database)
     assert (found.rows, found.broken_at) == (80, None)
     other.close()
 
@@ -215,22 +215,22 @@ def test_who_verifies_holds_up_nobody_and_sees_one_state(
         if "FROM audit_head" in statement and not wrote:
             wrote.append(pool.submit(other.tickets.open, ASKED).result(timeout=5))
 
-    event.listen(opened._database._engine, "after_cursor_execute", write_between)
+    event.listen(opened.database._engine, "after_cursor_execute", write_between)
     with ThreadPoolExecutor(1) as pool:
-        found = verify(opened._database)
+        found = verify(opened.database)
     assert (len(wrote), found.rows, found.broken_at) == (1, 9, None)
-    assert verify(opened._database).rows == 10
+    assert verify(opened.database).rows == 10
     other.close()
 
 
 def test_nothing_is_changed_or_locked_after_the_audit_of_a_change(opened: Desk) -> None:
-    engine = opened._database._engine
+    engine = opened.database._engine
     said: list[str] = []
     transactions: list[list[str]] = []
     event.listen(engine, "before_cursor_execute", lambda *given: said.append(given[2]))
     event.listen(engine, "commit", lambda _: transactions.append([*said]) or said.clear())
     _busy(opened)
-    Persons(opened._database).erase(ADDRESS)
+    Persons(opened.database).erase(ADDRESS)
     audited = 0
     for statements in transactions:
         is_head = [each.startswith("UPDATE audit_head") for each in statements]
@@ -247,9 +247,9 @@ def test_an_operator_is_told_that_it_is_whole_or_where_it_is_broken(tmp_path: Pa
     _busy(desk)
     whole = CliRunner().invoke(command, ["verify"])
     assert whole.exit_code == 0
-    head = verify(desk._database).head
+    head = verify(desk.database).head
     assert whole.stdout == f"the audit is whole: 9 rows, the last is 9:{head}\n"
-    with desk._database.writing() as connection:
+    with desk.database.writing() as connection:
         _set(5, who="nobody")(connection)
     broken = CliRunner().invoke(command, ["verify"])
     assert (broken.exit_code, broken.stdout) == (1, "")
@@ -261,9 +261,9 @@ def test_an_operator_is_told_that_it_is_whole_or_where_it_is_broken(tmp_path: Pa
 def test_rows_that_were_taken_from_the_end_show_by_one_that_was_noted(tmp_path: Path) -> None:
     desk = open_desk("", tmp_path / "data", 30)
     _busy(desk)
-    last = verify(desk._database).head
+    last = verify(desk.database).head
     assert CliRunner().invoke(command, ["verify", "--noted", f"9:{last}"]).exit_code == 0
-    with desk._database.writing() as connection:
+    with desk.database.writing() as connection:
         connection.execute(delete(AUDIT).where(AUDIT.c.number > 5))
         fifth = connection.execute(select(AUDIT.c.sha256).where(AUDIT.c.number == 5)).scalar_one()
         connection.execute(update(AUDIT_HEAD).values(number=5, sha256=fifth))

@@ -155,7 +155,7 @@ def test_addresses_of_services_may_have_a_path_and_a_query(
 ) -> None:
     monkeypatch.setenv("HELPDESK_SERVER__PUBLIC_URL", "https://help.example.org")
     monkeypatch.setenv("HELPDESK_ZAMMAD__URL", "https://desk.example.org/zammad/")
-    monkeypatch.setenv("HELPDESK_ZAMMAD__TOKEN", "x")
+    monkeypatch.setenv("HELPDESK_ZAMMAD__TOKEN", "of-an-agent")
     monkeypatch.setenv("HELPDESK_WEBHOOK__URL", "http://127.0.0.1:9/hook?for=nmg")
     monkeypatch.setenv("HELPDESK_WEBHOOK__SECRET", "long-enough-a-secret")
     settings = ApiSettings()

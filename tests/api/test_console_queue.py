@@ -40,7 +40,7 @@ def signed_in(app: FastAPI) -> Iterator[Colleague]:
 @pytest.fixture
 def grace(signed_in: Colleague) -> Colleague:
     """Before an empty queue."""
-    with signed_in.desk._database.writing() as connection:
+    with signed_in.desk.database.writing() as connection:
         connection.execute(delete(TICKETS))
     return signed_in
 

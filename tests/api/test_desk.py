@@ -115,7 +115,7 @@ def test_a_migration_that_is_cut_short_leaves_nothing_and_is_done_anew(
     with monkeypatch.context() as patched:
         patched.setattr(Operations, "create_index", cut, raising=False)
         with pytest.raises(DeskUnavailable):
-            open_desk("", tmp_path, 30)
+            Database("", tmp_path).migrate()
     assert _read(tmp_path / DESK, "SELECT name FROM sqlite_master WHERE name = 'answers'") == []
     open_desk("", tmp_path, 30).close()
     assert _read(tmp_path / DESK, "SELECT * FROM answers") == []
@@ -166,7 +166,7 @@ def test_a_table_that_is_copied_to_be_changed_takes_no_feedback_with_it(
     assert _read(tmp_path / DESK, "SELECT version_num FROM alembic_version") == [("next",)]
     assert _read(tmp_path / DESK, "SELECT answer_id FROM feedback") == [("answer",)]
     # On the connection that altered the tables, too, foreign keys are minded from then on.
-    with again._database.writing() as connection:
+    with again.database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM answers")
     assert _read(tmp_path / DESK, "SELECT * FROM feedback") == []
     again.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from postgres import Cluster
 from sqlalchemy import MetaData, Table, insert, select
 
 from api.desk.audit import verify
@@ -47,11 +49,11 @@ VECTORS = [{"ticket_id": "NMG-00000001", "model": "hashing", "vector": b"\0\1"}]
 
 
 @pytest.fixture
-def bring(database_url: str, tmp_path: Path) -> Callable[[Callable[..., None], str], None]:
+def bring(empty_url: str, tmp_path: Path) -> Callable[[Callable[..., None], str], None]:
     """Brings a desk to a revision."""
 
     def to(way: Callable[..., None], revision: str) -> None:
-        database = Database(database_url, tmp_path / "data")
+        database = Database(empty_url, tmp_path / "data")
         (tmp_path / "data").mkdir(exist_ok=True)
         config = Config()
         config.set_main_option("script_location", str(shelf.ROOT / "api" / "desk" / "migrations"))
@@ -76,13 +78,13 @@ def _held(database: Database, name: str) -> list[dict[str, Any]]:
 
 
 def test_tickets_of_before_can_be_handled_and_found(
-    bring: Callable[..., None], database_url: str, tmp_path: Path
+    bring: Callable[..., None], empty_url: str, tmp_path: Path
 ) -> None:
     bring(command.upgrade, "0003")
-    database = Database(database_url, tmp_path / "data")
+    database = Database(empty_url, tmp_path / "data")
     _filled(database)
     database.close()
-    desk = open_desk(database_url, tmp_path / "data", 30)
+    desk = open_desk(empty_url, tmp_path / "data", 30)
     first = desk.tickets.read(STAFF, "NMG-00000001")
     ticket = first.ticket
     assert (ticket.title, ticket.priority, ticket.version) == ("Who decides?", "normal", 1)
@@ -97,15 +99,15 @@ def test_tickets_of_before_can_be_handled_and_found(
     assert desk.queue.page(STAFF, Limits(text="penguins"), 9, None) == []
     desk.handling.reply(STAFF, Seen("NMG-00000001", 1), "They do.")
     assert desk.queue.counts(STAFF, Limits(country="PT"))["pending"] == 1
-    assert verify(desk._database).rows == 1
+    assert verify(desk.database).rows == 1
     desk.close()
 
 
 def test_back_and_forth_again_nothing_of_before_is_lost(
-    bring: Callable[..., None], database_url: str, tmp_path: Path
+    bring: Callable[..., None], empty_url: str, tmp_path: Path
 ) -> None:
     bring(command.upgrade, "0003")
-    database = Database(database_url, tmp_path / "data")
+    database = Database(empty_url, tmp_path / "data")
     _filled(database)
     before = {name: _held(database, name) for name in ("tickets", "ticket_vectors")}
     database.close()
@@ -120,3 +122,15 @@ def test_back_and_forth_again_nothing_of_before_is_lost(
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
     database.close()
+
+
+def test_hosts_that_start_together_change_the_tables_one_after_the_other(
+    postgres: Cluster, tmp_path: Path
+) -> None:
+    url = postgres.fresh()
+    hosts = [Database(url, tmp_path / f"host {number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda host: host.migrate(), hosts)) == [None] * 4
+    assert len({host.revision() for host in hosts}) == 1
+    for host in hosts:
+        host.close()

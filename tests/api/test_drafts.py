@@ -260,7 +260,7 @@ def test_the_audit_tells_what_was_done_and_never_what_was_written(
         ("staff", "publish", ("article_id", "state")),
         ("helpdesk", "published", ("generation", "state")),
     ]
-    assert verify(opened._database).broken_at is None
+    assert verify(opened.database).broken_at is None
 
 
 def test_a_draft_goes_where_its_ticket_goes(opened: Desk) -> None:

@@ -254,7 +254,9 @@ def test_every_error_of_ours_has_a_status() -> None:
         return {kind}.union(*(below(each) for each in kind.__subclasses__()))
 
     # Those of other rooms stay there: no answer is made by fetching, by delivering or of mails.
-    known, beside = (errors.__name__, "api."), ("api.desk.delivery.", "api.desk.inbox.")
+    # Backups are made and brought back by commands.
+    known = (errors.__name__, "api.")
+    beside = ("api.desk.delivery.", "api.desk.inbox.", "api.desk.backup.")
     ours = {
         each
         for each in below(errors.HelpdeskError)

@@ -63,7 +63,7 @@ def ask(opened: Desk) -> Ask:
             "timings_ms": {},
             **other,
         }
-        with opened._database.writing() as connection:
+        with opened.database.writing() as connection:
             connection.execute(insert(ANSWERS).values(row))
             if rated is not None:
                 told = {"created_at": row["created_at"], "helpful": rated, "comment": None}
@@ -121,7 +121,7 @@ def test_tickets_count_where_the_documents_do_not_answer_or_staff_did(
 ) -> None:
     def ticket(question: str, triage: object, **other: Any) -> None:
         made = _ticket(opened, question)
-        with opened._database.writing() as connection:
+        with opened.database.writing() as connection:
             of_it = TICKETS.c.ticket_id == made
             connection.execute(update(TICKETS).where(of_it).values(triage=triage, **other))
 
@@ -143,7 +143,7 @@ def test_a_question_that_was_passed_on_counts_once(
 ) -> None:
     answer_id = ask("Which walrus?")
     made = _ticket(opened, "Which walrus, please?", answer_id=answer_id, country="PT")
-    with opened._database.writing() as connection:
+    with opened.database.writing() as connection:
         of_it = TICKETS.c.ticket_id == made
         connection.execute(update(TICKETS).where(of_it).values(triage={"answerable": False}))
     (gap,) = look().every
@@ -173,7 +173,7 @@ def test_a_gap_stays_the_same_while_questions_come_and_go(
     ask("walrus tusk price?")
     (grown,) = look().every
     assert (grown.gap_id, grown.count) == (before.gap_id, 3)
-    with opened._database.writing() as connection:
+    with opened.database.writing() as connection:
         connection.execute(ANSWERS.delete().where(ANSWERS.c.answer_id == first))
     (shrunk,) = look().every
     assert (shrunk.gap_id, shrunk.count) == (before.gap_id, 2)
@@ -184,17 +184,17 @@ def test_what_is_known_of_a_question_goes_with_it(
 ) -> None:
     ask("walrus tusk price")
     made = _ticket(opened, "zebra stripe colour")
-    with opened._database.writing() as connection:
+    with opened.database.writing() as connection:
         connection.execute(update(TICKETS).values(triage={"answerable": False}))
     assert len(look().every) == 2
-    with opened._database.writing() as connection:
+    with opened.database.writing() as connection:
         connection.execute(ANSWERS.delete())
         connection.execute(TICKETS.delete().where(TICKETS.c.ticket_id == made))
-    with opened._database.reading() as connection:
+    with opened.database.reading() as connection:
         assert not connection.execute(select(UNANSWERED)).all()
     ask("an ostrich egg")
     assert len(look().every) == 1
-    with opened._database.reading() as connection:
+    with opened.database.reading() as connection:
         assert len(connection.execute(select(GAPS)).all()) == 1
 
 
@@ -425,7 +425,7 @@ def grace(app: FastAPI) -> Iterator[Colleague]:
             ("zebra `stripe` <b>colour</b> @octocat", "ES"),
         ):
             made = taken_in(signed_in.desk, question, country=country)
-            with signed_in.desk._database.writing() as connection:
+            with signed_in.desk.database.writing() as connection:
                 of_it = TICKETS.c.ticket_id == made.ticket_id
                 told = {"triage": {"answerable": False}}
                 connection.execute(update(TICKETS).where(of_it).values(told))
@@ -534,7 +534,7 @@ def test_the_command_tells_the_gaps_writes_them_and_prints_one_as_an_issue(
 ) -> None:
     desk = open_desk("", tmp_path, 30)
     made = taken_in(desk, "=walrus \x1b[2J tusk?")
-    with desk._database.writing() as connection:
+    with desk.database.writing() as connection:
         of_it = TICKETS.c.ticket_id == made.ticket_id
         told = {"triage": {"answerable": False}}
         connection.execute(update(TICKETS).where(of_it).values(told))

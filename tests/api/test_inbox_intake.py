@@ -96,5 +96,5 @@ def test_many_mails_at_once_keep_the_audit_whole(opened: Desk) -> None:
     raws = [mail(f"Question {n}?", f"Subject {n}", ident=f"<{n}@x.org>") for n in range(12)]
     bulk = [mail(ident=f"<b{n}@x.org>", more={"Precedence": "bulk"}) for n in range(4)]
     assert _taken(opened, *raws, *bulk) == {"ticket": 12, "list": 4}
-    assert verify(opened._database).broken_at is None
+    assert verify(opened.database).broken_at is None
     opened.intake.forget()

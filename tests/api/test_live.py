@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +12,12 @@ import shelf
 from fakes import HashingEmbedder
 from fastapi.testclient import TestClient
 
+from api import live
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.errors import NoIndex
 from rag.index import Store
+from rag.models import Question
 
 Serve = Callable[[Store], TestClient]
 MEADOW = "The meadow behind the orchard has one gate."
@@ -23,11 +27,21 @@ def _meadow() -> shelf.Shelf:
     return shelf.shelved(shelf.page("one.md", "Meadow", shelf.Part(MEADOW)))
 
 
-def _generation(client: TestClient) -> str:
-    response = client.get("/readyz")
-    assert response.status_code == 200, response.text
-    name: str = response.json()["generation"]
-    return name
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOKS_EVERY_S", 0.01)
+
+
+def _generation(client: TestClient, awaited: str = "") -> str:
+    """What serves, as soon as it is the one that is waited for."""
+    until = time.monotonic() + 30
+    while True:
+        response = client.get("/readyz")
+        assert response.status_code == 200, response.text
+        name: str = response.json()["generation"]
+        if name == awaited or not awaited or time.monotonic() > until:
+            return name
+        time.sleep(0.01)
 
 
 def test_a_new_generation_is_taken_up_without_a_restart(serve: Serve, tmp_path: Path) -> None:
@@ -35,7 +49,7 @@ def test_a_new_generation_is_taken_up_without_a_restart(serve: Serve, tmp_path: 
     with serve(store) as client:
         assert _generation(client) == shelf.FIRST
         store.write(shelf.SECOND, shelf.contents(_meadow()))
-        assert _generation(client) == shelf.SECOND
+        assert _generation(client, shelf.SECOND) == shelf.SECOND
         answer = client.post(
             "/v1/answers", json={"question": "Which gate has the meadow behind the orchard?"}
         ).json()
@@ -50,7 +64,7 @@ def test_going_back_a_generation_is_taken_up_too(serve: Serve, tmp_path: Path) -
     with serve(store) as client:
         assert _generation(client) == shelf.SECOND
         store.use(shelf.FIRST)
-        assert _generation(client) == shelf.FIRST
+        assert _generation(client, shelf.FIRST) == shelf.FIRST
 
 
 def _hollow(store: Store) -> None:
@@ -87,10 +101,11 @@ def test_a_broken_generation_leaves_the_old_one_in_service(
         assert _generation(client) == shelf.FIRST
         harm(store)
         store.use(shelf.SECOND)
+        client.app.state.services.index.look()  # type: ignore[attr-defined]
         assert _generation(client) == shelf.FIRST
         assert client.get("/v1/search", params={"q": "meadow"}).status_code == 200
         store.write(shelf.THIRD, shelf.contents(_meadow()))
-        assert _generation(client) == shelf.THIRD
+        assert _generation(client, shelf.THIRD) == shelf.THIRD
 
 
 @pytest.mark.parametrize("harm", [_hollow, _garbage, _empty])
@@ -124,9 +139,11 @@ def test_a_generation_is_opened_once_however_many_ask_at_once(tmp_path: Path) ->
         opened.append(shelf.answerer_over(store.open(), HashingEmbedder()))
         return opened[-1]
 
-    live = LiveIndex(store, build)
+    watched = LiveIndex(store, build)
     served: list[Answerer] = []
-    threads = [threading.Thread(target=lambda: served.append(live.answerer())) for _ in range(20)]
+    threads = [
+        threading.Thread(target=lambda: served.append(watched.answerer())) for _ in range(20)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -138,10 +155,10 @@ def test_a_generation_is_opened_once_however_many_ask_at_once(tmp_path: Path) ->
 
 def test_without_an_index_the_cure_is_named(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    live = LiveIndex(store, lambda: shelf.answerer_over(store.open()))
+    watched = LiveIndex(store, lambda: shelf.answerer_over(store.open()))
     for _ in range(2):
         with pytest.raises(NoIndex, match="ingest run"):
-            live.answerer()
+            watched.answerer()
 
 
 def test_questions_asked_while_the_index_changes_are_all_answered(
@@ -170,16 +187,65 @@ def test_questions_asked_while_the_index_changes_are_all_answered(
 
 def test_an_index_is_released_when_the_last_question_to_it_is_answered(tmp_path: Path) -> None:
     store = shelf.written(tmp_path, _meadow())
-    live = LiveIndex(store, lambda: shelf.answerer_over(store.open()))
-    answering = live.answerer()
+    watched = LiveIndex(store, lambda: shelf.answerer_over(store.open()))
+    answering = watched.answerer()
     for name in (shelf.SECOND, f"{shelf.SECOND}-3", f"{shelf.SECOND}-4"):
         store.write(name, shelf.contents(_meadow()))
-        live.answerer()
+        watched.look()
+    assert watched.answerer() is not answering
     assert answering.generation.payloads()
     query = HashingEmbedder().queries(["meadow"])[0]
-    assert len(answering.generation.nearest("chunks", query, 1)[0]) == 1
+    assert len(answering.generation.nearest_asks(query, 1)[0]) == 0
     released = answering.generation._release
     assert released.alive
     del answering
     gc.collect()
     assert not released.alive
+
+
+def test_whoever_asks_while_a_new_index_opens_is_answered_by_the_old_one(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    opening, go_on = threading.Event(), threading.Event()
+
+    def build() -> Answerer:
+        if store.current() == shelf.SECOND:
+            opening.set()
+            assert go_on.wait(30)
+        return shelf.answerer_over(store.open())
+
+    watched = LiveIndex(store, build)
+    old = watched.answerer()
+    store.write(shelf.SECOND, shelf.contents(_meadow()))
+    looking = threading.Thread(target=watched.look)
+    looking.start()
+    assert opening.wait(30)
+    assert watched.answerer() is old
+    go_on.set()
+    looking.join()
+    assert watched.answerer().generation.info.generation == shelf.SECOND
+
+
+def test_a_generation_that_is_pruned_answers_whoever_still_has_it(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, shelf.framework())
+    answerer = shelf.answerer_over(store.open())
+    shutil.rmtree(store.generations / shelf.FIRST)
+    answer = answerer.answer(Question("How can I share my data?"))
+    assert "transfer agreement" in answer.text
+    assert answer.citations[0].quote == shelf.SIGNS
+
+
+def test_a_broken_generation_is_not_opened_again_and_again(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    built: list[str] = []
+
+    def build() -> Answerer:
+        built.append(str(store.current()))
+        return shelf.answerer_over(store.open())
+
+    watched = LiveIndex(store, build)
+    watched.answerer()
+    _hollow(store)
+    store.use(shelf.SECOND)
+    for _ in range(5):
+        watched.look()
+    assert built == [shelf.FIRST, shelf.SECOND]

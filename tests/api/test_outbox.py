@@ -181,7 +181,7 @@ def test_zammad_and_webhook_learn_things_in_their_order(desk: Desk) -> None:
 
 def test_an_erased_ticket_is_told_nowhere(desk: Desk) -> None:
     desk.tickets.open(ASKED)
-    Persons(desk._database).erase(ASKED.email)
+    Persons(desk.database).erase(ASKED.email)
     assert rows(desk) == []
 
 
@@ -189,7 +189,7 @@ def test_a_ticket_that_is_erased_while_it_is_told_troubles_nobody(desk: Desk) ->
     desk.tickets.open(ASKED)
     delivery = desk.outbox.claim("mail", _soon())
     assert delivery is not None
-    Persons(desk._database).erase(ASKED.email)
+    Persons(desk.database).erase(ASKED.email)
     desk.outbox.done(delivery, None)
     desk.outbox.failed(delivery, Undelivered("no connection"), _soon())
     assert rows(desk) == []
@@ -199,7 +199,7 @@ def test_answers_are_known_by_what_was_sent_to_the_person_only(desk: Desk) -> No
     ticket, _ = desk.tickets.open(ASKED)
     deliver(desk, {"mail": Noted(), "team": Noted()})
     sent = {each["channel"]: each["message_id"] for each in rows(desk)}
-    with desk._database.reading() as connection:
+    with desk.database.reading() as connection:
         known = ["<other@nmg.example>", "<\0>", sent["mail"]]
         assert ticket_sent(connection, known) == ticket.ticket_id
         assert ticket_sent(connection, [sent["team"], "<other@nmg.example>"]) is None
@@ -235,13 +235,13 @@ def test_staff_see_what_has_not_arrived_of_their_countries_and_have_it_sent_agai
     assert (history[-1].who, history[-1].action, history[-1].fields) == (
         PORTUGAL.who, "resend", ("mail",),
     )  # fmt: skip
-    assert verify(desk._database).broken_at is None
+    assert verify(desk.database).broken_at is None
 
 
 def test_what_is_sent_again_is_tried_for_as_long_as_if_it_were_new(desk: Desk) -> None:
     desk.tickets.open(ASKED)
     long_ago = datetime.now(UTC) - timedelta(days=9)
-    with desk._database.writing() as connection:
+    with desk.database.writing() as connection:
         old = {"created_at": long_ago, "since": long_ago, "state": "dead", "attempts": 22}
         connection.execute(update(OUTBOX).where(OUTBOX.c.channel == "mail").values(old))
     desk.outbox.again(STAFF, desk.outbox.undone(STAFF, 1)[0].delivery_id)

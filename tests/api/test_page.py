@@ -180,7 +180,7 @@ def _scripts() -> str:
 
 
 def test_the_page_on_embedding_tells_everything_that_can_be_set() -> None:
-    told = (shelf.ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    told = (shelf.ROOT / "docs" / "integrators" / "widget.md").read_text(encoding="utf-8")
     scripts = _scripts()
     properties = set(re.findall(r"var\((--helpdesk-[a-z-]+)", scripts))
     events = set(re.findall(r'#tell\("(helpdesk-[a-z]+)"', scripts))
@@ -195,7 +195,7 @@ def test_the_page_on_embedding_tells_everything_that_can_be_set() -> None:
 
 
 def test_the_loader_takes_the_attributes_that_the_pages_name(page: BeautifulSoup) -> None:
-    told = (shelf.ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    told = (shelf.ROOT / "docs" / "integrators" / "widget.md").read_text(encoding="utf-8")
     in_docs = set(re.findall(r"`data-([a-z-]+)`", told))
     on_page = {each.get_text().removeprefix("data-") for each in page.select("dt code")}
     loader = (shelf.ROOT / "api" / "static" / "widget" / "loader.js").read_text(encoding="utf-8")

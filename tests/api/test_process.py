@@ -15,7 +15,7 @@ import psutil
 import pytest
 import shelf
 from problems import problem_of
-from served import free_port, start
+from served import await_status, free_port, start
 
 from rag.index import Store
 
@@ -129,12 +129,7 @@ def test_the_server_stops_when_told_and_logs_nothing_that_was_typed(real_store: 
     process = start(shelf.ROOT, real_store.directory, PORT=str(port))
     try:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            try:
-                httpx.get(f"{address}/healthz")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        await_status(process, f"{address}/healthz")
         _ask(address, f"Who bakes {TYPED}?")
         httpx.get(f"{address}/v1/search", params={"q": TYPED})
         httpx.post(f"{address}/v1/answers", content=f'{{"question": {TYPED}')
@@ -170,23 +165,38 @@ def test_a_server_that_syncs_takes_up_what_changes_and_ends_with_its_watch(
         HELPDESK_SERVER__SYNC="true", HELPDESK_CORPUS_DIR=str(corpus),
     )  # fmt: skip
     try:
-        indexed: list[str] = []
-        for _ in range(300):
+        address = f"http://127.0.0.1:{port}"
+        await_status(process, f"{address}/readyz")
+        found: list[Any] = []
+        # It begins with the articles, of which there are none, and takes up what the watch brings.
+        while not found:
             assert process.poll() is None, process.communicate()[1]
-            try:
-                found = httpx.get(f"http://127.0.0.1:{port}/v1/documents", timeout=10).json()
-                indexed = [each["id"] for each in found.get("documents", ())]
-            except httpx.TransportError:
-                pass
-            if indexed:
-                break
+            found = httpx.get(f"{address}/v1/documents").json()["documents"]
             time.sleep(0.1)
-        assert indexed == ["tides:ebb.md"]
+        assert [each["id"] for each in found] == ["tides:ebb.md"]
         watching = psutil.Process(process.pid).children(recursive=True)
         assert any("watch" in each.cmdline() for each in watching)
         process.send_signal(end)
         process.communicate(timeout=30)
         _, alive = psutil.wait_procs(watching, timeout=15)
         assert alive == []
+    finally:
+        process.kill()
+
+
+def test_a_server_told_to_stop_while_it_builds_its_first_index_stops_at_once(
+    tmp_path: Path,
+) -> None:
+    process = start(shelf.ROOT, tmp_path, PORT=str(free_port()))
+    try:
+        building: list[psutil.Process] = []
+        while not building:
+            assert process.poll() is None
+            building = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+        assert "No index yet" in out
+        assert process.returncode == 0
+        assert not psutil.wait_procs(building, timeout=10)[1]
     finally:
         process.kill()

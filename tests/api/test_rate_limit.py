@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+import asyncio
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import shelf
 from conftest import app_over
 from fastapi.testclient import TestClient
 from pages import one, read
 from problems import problem_of
+from starlette.types import Scope
 
 from api import rate_limit
 from api.app import Access
+from api.desk.calls import Calls
 from api.rate_limit import COUNTED, RateLimit
 from rag.index import Store
 
@@ -28,6 +33,9 @@ class Clock:
         self.now = 1_800_000_000.0
 
     def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
         return self.now
 
 
@@ -52,6 +60,11 @@ def _call(client: TestClient, path: str = "/v1/answers", **more: Any) -> Any:
 
 def _scope(host: str | None, path: str = "/v1/answers") -> dict[str, Any]:
     return {"type": "http", "path": path, "client": (host, 1) if host is not None else None}
+
+
+def _now(counted: Callable[[Scope], Coroutine[Any, Any, int | None]], scope: Scope) -> int | None:
+    """What counting comes to, outside any event loop."""
+    return asyncio.run(counted(scope))
 
 
 def _address(number: int) -> dict[str, Any]:
@@ -155,22 +168,22 @@ def test_a_client_is_an_address_or_a_network_of_version_6(
     first: str | None, second: str | None, same: bool
 ) -> None:
     limit = RateLimit(per_minute=1, tickets_per_hour=0)
-    assert limit.call(_scope(first)) is None
-    assert (limit.call(_scope(second)) is not None) is same
+    assert _now(limit.call, _scope(first)) is None
+    assert (_now(limit.call, _scope(second)) is not None) is same
 
 
 def test_no_limit_is_none(store: Store) -> None:
     limit = RateLimit(per_minute=0, tickets_per_hour=0)
-    assert all(limit.call(_scope("192.0.2.1")) is None for _ in range(200))
-    assert all(limit.ticket(_scope("192.0.2.1")) is None for _ in range(200))
+    assert all(_now(limit.call, _scope("192.0.2.1")) is None for _ in range(200))
+    assert all(_now(limit.ticket, _scope("192.0.2.1")) is None for _ in range(200))
 
 
 def test_a_flood_of_clients_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 50)
     limit = RateLimit(per_minute=1, tickets_per_hour=1)
     for number in range(1000):
-        assert limit.call(_address(number)) is None
-        assert limit.ticket(_address(number)) is None
+        assert _now(limit.call, _address(number)) is None
+        assert _now(limit.ticket, _address(number)) is None
     for window in (limit._calls, limit._tickets):
         assert window
         assert len(window._storage.events) <= 50
@@ -179,10 +192,10 @@ def test_a_flood_of_clients_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
 def test_a_flood_of_calls_makes_no_ticket_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 50)
     limit = RateLimit(per_minute=1, tickets_per_hour=1)
-    assert limit.ticket(_scope("192.0.2.1")) is None
+    assert _now(limit.ticket, _scope("192.0.2.1")) is None
     for number in range(200):
-        limit.call(_address(number))
-    assert limit.ticket(_scope("192.0.2.1")) is not None
+        _now(limit.call, _address(number))
+    assert _now(limit.ticket, _scope("192.0.2.1")) is not None
 
 
 def test_who_has_gone_makes_room_before_anybody_is_forgotten(
@@ -191,13 +204,13 @@ def test_who_has_gone_makes_room_before_anybody_is_forgotten(
     monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 50)
     limit = RateLimit(per_minute=1, tickets_per_hour=0)
     for number in range(49):
-        limit.call(_address(number))
+        _now(limit.call, _address(number))
     clock.now += 50
-    limit.call(_scope("192.0.2.1"))
+    _now(limit.call, _scope("192.0.2.1"))
     clock.now += 20
     for number in range(100, 149):
-        limit.call(_address(number))
-    assert limit.call(_scope("192.0.2.1")) == 40
+        _now(limit.call, _address(number))
+    assert _now(limit.call, _scope("192.0.2.1")) == 40
 
 
 def test_the_threads_of_the_library_are_not_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +224,7 @@ def test_the_threads_of_the_library_are_not_disturbed(monkeypatch: pytest.Monkey
         end = time.monotonic() + 1.5
         while time.monotonic() < end and not failed:
             for number in range(300):
-                limit.call(_address(number))
+                _now(limit.call, _address(number))
     finally:
         sys.setswitchinterval(often)
     assert failed == []
@@ -237,3 +250,129 @@ def test_a_reader_of_the_page_is_told_by_a_page_when_to_come_back(limited: TestC
     assert "60 s" in one(shown, "#wrong").get_text()
     assert one(shown, "#question").get_text().strip() == "Who decides?"
     assert _call(limited).status_code == 429, "it is one limit for all questions"
+
+
+@pytest.fixture
+def budgeted(store: Store, tmp_path: Path) -> Iterator[TestClient]:
+    access = Access(per_minute=100, per_day=3, total_per_day=4, staff_token=TOKEN)
+    with TestClient(app_over(store, access, tmp_path), raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def test_a_day_has_a_budget_and_whoever_has_spent_it_can_still_write_to_people(
+    budgeted: TestClient,
+) -> None:
+    for path in ("/v1/answers", "/v1/answers", "/mcp"):
+        assert _call(budgeted, path).status_code != 429
+    refused = _call(budgeted)
+    problem_of(refused, 429)
+    until_midnight = 86_400 - time.time() % 86_400
+    assert abs(int(refused.headers["retry-after"]) - until_midnight) < 60
+    assert budgeted.get("/v1/search?q=who").status_code == 429
+    asked = {"question": "Who?", "email": "a@b.example", "consent": True}
+    assert budgeted.post("/v1/tickets", json=asked).status_code == 201
+    staff = {"Authorization": f"Bearer {TOKEN}"}
+    assert _call(budgeted, headers=staff).status_code == 200
+
+
+def test_a_budget_for_all_is_spent_by_all(store: Store, tmp_path: Path) -> None:
+    access = Access(per_day=100, total_per_day=2)
+    app = app_over(store, access, tmp_path)
+    limit: RateLimit = app.state.rate_limit
+    for number, wait in ((1, False), (2, False), (3, True)):
+        assert (_now(limit.call, _address(number)) is not None) is wait
+
+
+def test_what_a_day_has_used_up_outlives_the_process(store: Store, tmp_path: Path) -> None:
+    access = Access(per_day=1)
+    first: RateLimit = app_over(store, access, tmp_path).state.rate_limit
+    assert _now(first.call, _scope("192.0.2.1")) is None
+    later: RateLimit = app_over(store, access, tmp_path).state.rate_limit
+    assert _now(later.call, _scope("192.0.2.1"))
+    assert _now(later.call, _scope("192.0.2.2")) is None
+
+
+def test_where_the_database_has_gone_each_process_counts_for_itself(
+    store: Store, tmp_path: Path
+) -> None:
+    app = app_over(store, Access(per_day=2, total_per_day=100), tmp_path / "kept")
+    limit: RateLimit = app.state.rate_limit
+    assert _now(limit.call, _scope("192.0.2.1")) is None
+    shutil.rmtree(tmp_path / "kept")
+    assert _now(limit.call, _scope("192.0.2.1")) is None
+    assert _now(limit.call, _scope("192.0.2.1")), "what it had allowed before counts as well"
+    assert _now(limit.call, _scope("192.0.2.2")) is None
+
+
+def test_a_database_that_hangs_keeps_nobody_waiting_long(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "_COUNT_S", 0.05)
+    go_on = threading.Event()
+
+    class Hangs(Calls):
+        def hit(self, allowances: Any) -> int | None:
+            go_on.wait(30)
+            return 1
+
+    limit = RateLimit(
+        per_day=1, calls=Hangs(app_over(store, data_dir=tmp_path).state.services.desk.database)
+    )
+
+    async def two() -> list[int | None]:
+        counted = [await limit.call(_scope("192.0.2.1")) for _ in range(2)]
+        go_on.set()
+        return counted
+
+    first, second = asyncio.run(two())
+    assert first is None
+    assert second
+
+
+def test_whoever_guesses_the_token_of_staff_is_stopped(limited: TestClient, clock: Clock) -> None:
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    for number in range(rate_limit.GUESSES):
+        wrong = {"Authorization": f"Bearer another-token-of-{number}"}
+        assert limited.get("/v1/tickets", headers=wrong).status_code == 401
+    refused = limited.get("/v1/tickets", headers=right)
+    problem_of(refused, 429)
+    assert refused.headers["retry-after"] == "60"
+    clock.now += 61
+    assert limited.get("/v1/tickets", headers=right).status_code == 200
+
+
+def test_a_call_that_is_not_for_staff_tells_no_more_of_their_token(
+    limited: TestClient, clock: Clock
+) -> None:
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    for number in range(3 + rate_limit.GUESSES):
+        wrong = {"Authorization": f"Bearer another-token-of-{number}"}
+        _call(limited, headers=wrong)
+    assert _call(limited, headers=right).status_code == 429
+    assert limited.get("/v1/tickets", headers=right).status_code == 429
+    clock.now += 61
+    assert _call(limited, headers=right).status_code == 200
+
+
+def test_no_address_is_stored(budgeted: TestClient, tmp_path: Path) -> None:
+    _call(budgeted)
+    kept = b"".join(each.read_bytes() for each in tmp_path.glob("desk.sqlite*"))
+    assert b"client_hmac" in kept
+    assert b"testclient" not in kept
+
+
+def test_a_reader_whose_day_is_spent_is_told_so_and_whom_to_write_to(
+    store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.now -= clock.now % 86_400
+    monkeypatch.setattr("api.desk.calls.time", clock)
+    app = app_over(store, Access(per_day=1), tmp_path)
+    asked = {"question": "Who decides?", "language": "en"}
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.post("/ask", data=asked).status_code == 200
+        refused = client.post("/ask", data=asked)
+    assert refused.status_code == 429
+    told = one(read(refused.text), "#wrong").get_text()
+    assert "today" in told
+    assert "hrs" in told
+    assert shelf.CONTACT in told

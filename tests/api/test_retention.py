@@ -138,7 +138,7 @@ def test_letters_that_stayed_behind_where_rows_were_moved_go_too(
     chosen, now = random.Random(seed), datetime.now(UTC)
     expires = {f"{MARKER}-{number:04}": number % 3 > 0 for number in range(1500)}
     row = {"status": "", "strength": "", "language": "", "model": "", "generation": ""}
-    with desk._database.writing() as connection:
+    with desk.database.writing() as connection:
         for name in chosen.sample(list(expires), len(expires)):
             question = f"{name} " * chosen.choice((1, 2, 5, 20, 300))
             then = now - timedelta(days=DAYS + 1 if expires[name] else 1)

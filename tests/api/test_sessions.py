@@ -34,7 +34,7 @@ def ada(opened: Desk) -> str:
 @pytest.fixture
 def database(opened: Desk) -> Database:
     """Beneath the desk."""
-    return opened._database
+    return opened.database
 
 
 def _age(database: Database, table: Any, column: str, by: timedelta) -> None:

@@ -479,9 +479,12 @@ def test_wherever_one_is_sent_it_is_the_console(to: str) -> None:
     ("named", "told"),
     [
         ({"ISSUER": "https://login.example"}, "all three"),
-        ({"CLIENT_ID": "x", "CLIENT_SECRET": "y"}, "all three"),
-        ({"ISSUER": "http://login.example", "CLIENT_ID": "x", "CLIENT_SECRET": "y"}, "https://"),
-        ({"ISSUER": "login.example", "CLIENT_ID": "x", "CLIENT_SECRET": "y"}, "no origin"),
+        ({"CLIENT_ID": "x", "CLIENT_SECRET": "tides"}, "all three"),
+        (
+            {"ISSUER": "http://login.example", "CLIENT_ID": "x", "CLIENT_SECRET": "tides"},
+            "https://",
+        ),
+        ({"ISSUER": "login.example", "CLIENT_ID": "x", "CLIENT_SECRET": "tides"}, "no origin"),
         ({"SCOPES": "email"}, "openid"),
     ],
 )

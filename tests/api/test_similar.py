@@ -162,7 +162,7 @@ def test_only_the_newest_of_very_many_are_compared_and_quickly(
 ) -> None:
     oldest = _open(desk)
     other = embedder.queries(["Where is lunch?"])[0].astype("<f2").tobytes()
-    with desk._database.reading() as connection:
+    with desk.database.reading() as connection:
         row = dict(connection.execute(select(TICKETS)).one()._mapping)
 
     def add(numbers: range) -> None:
@@ -175,7 +175,7 @@ def test_only_the_newest_of_very_many_are_compared_and_quickly(
         vectors = [
             {"ticket_id": name, "model": embedder.name, "vector": other} for name in names.values()
         ]
-        with desk._database.writing() as connection:
+        with desk.database.writing() as connection:
             connection.execute(insert(TICKETS), tickets)
             connection.execute(insert(TICKET_VECTORS), vectors)
 

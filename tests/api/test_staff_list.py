@@ -32,7 +32,7 @@ def ada(opened: Desk) -> Member:
 @pytest.fixture
 def database(opened: Desk) -> Database:
     """Beneath the desk."""
-    return opened._database
+    return opened.database
 
 
 def _audit(database: Database) -> list[tuple[str, str, str, str]]:

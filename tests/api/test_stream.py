@@ -262,7 +262,7 @@ def test_when_the_client_goes_the_work_stops(store: Store) -> None:
     asyncio.run(Caller("piece 3").call(app))
     assert closed.is_set()
     assert len(steps) < 100
-    assert app.state.answering._limiter.borrowed_tokens == 0
+    assert app.state.answering._threads.borrowed_tokens == 0
 
 
 def test_an_index_stays_open_while_an_answer_from_it_is_read(tmp_path: Path) -> None:
@@ -274,12 +274,14 @@ def test_an_index_stays_open_while_an_answer_from_it_is_read(tmp_path: Path) -> 
     async def read() -> Answer:
         answerer = await answering.answerer()
         steps = answering.stream(answerer, Question(SHARE))
-        assert isinstance(await anext(steps), Brought)
+        (first,) = await anext(steps)
+        assert isinstance(first, Brought)
         del answerer
         store.write(shelf.SECOND, shelf.contents(shelf.shelved()))
+        index.look()
         assert index.answerer().generation.info.generation == shelf.SECOND
         gc.collect()
-        return [step async for step in steps][-1]
+        return [step async for made in steps for step in made][-1]
 
     answer = asyncio.run(read())
     assert answer.citations[0].quote == shelf.SIGNS

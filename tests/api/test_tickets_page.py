@@ -49,10 +49,16 @@ class Visitor:
         return response.status_code, read(response.text)
 
 
+@pytest.fixture(scope="module")
+def http(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A client of one app for all: every visitor has a request of their own."""
+    with TestClient(app_over(store, data_dir=tmp_path_factory.mktemp("data"))) as opened:
+        yield opened
+
+
 @pytest.fixture
-def visitor(store: Store, tmp_path: Path) -> Iterator[Visitor]:
-    with TestClient(app_over(store, data_dir=tmp_path / "data")) as http:
-        yield Visitor(http)
+def visitor(http: TestClient) -> Visitor:
+    return Visitor(http)
 
 
 def test_replies_are_read_there_and_answered(visitor: Visitor) -> None:

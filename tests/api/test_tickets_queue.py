@@ -170,8 +170,8 @@ def test_no_page_and_no_count_reads_the_whole_table(
 ) -> None:
     # PostgreSQL reads small tables as a whole, whatever indexes there are.
     desk = open_desk("", tmp_path, 30)
-    engine = desk._database._engine
-    with desk._database.reading() as connection:
+    engine = desk.database._engine
+    with desk.database.reading() as connection:
         for query in (
             page_of(by, limits, 50, (datetime.now(UTC), "NMG-1")),
             counts_of(by, limits),

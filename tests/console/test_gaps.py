@@ -53,7 +53,7 @@ def test_axe_finds_nothing_wrong_and_nothing_is_wider_than_the_screen(
         }
         for number, question in enumerate(ASKED)
     ]
-    with desk._database.writing() as connection:
+    with desk.database.writing() as connection:
         connection.execute(insert(ANSWERS), rows)
     page = sit("Ida", "agent", viewport={"width": width, "height": 900})
     page.goto("/desk/gaps")

@@ -29,8 +29,8 @@ def test_axe_finds_nothing_wrong_and_a_lead_sends_again(
 ) -> None:
     desk = helpdesk[1]
     # What the server itself has nowhere to send.
-    outbox = Outbox(desk._database, Outlets("nmg.example", webhook=True))
-    ticket, _ = Tickets(desk._database, outbox).open(replace(ASKED, country="PT"))
+    outbox = Outbox(desk.database, Outlets("nmg.example", webhook=True))
+    ticket, _ = Tickets(desk.database, outbox).open(replace(ASKED, country="PT"))
     page = sit(**window)
     page.goto("/desk/outbox")
     expect(page.locator("main")).to_contain_text(ticket.ticket_id)

@@ -57,14 +57,20 @@ def pdf(objects: Sequence[bytes], *, trailer: bytes = b"", xref_at: int | None =
     return bytes(out)
 
 
-def stream(content: bytes, entries: bytes = b"") -> bytes:
-    """A stream object, deflated."""
-    packed = zlib.compress(content, 1)
+def stream(content: bytes, entries: bytes = b"", times: int = 1) -> bytes:
+    """A stream object of something said so many times, deflated."""
+    packed = deflated(content, times)
     return b"<< /Length %d /Filter /FlateDecode %s >>\nstream\n%s\nendstream" % (
         len(packed),
         entries,
         packed,
     )
+
+
+def deflated(content: bytes, times: int = 1) -> bytes:
+    """Something said so many times, packed without ever being whole."""
+    packing = zlib.compressobj(1)
+    return b"".join(packing.compress(content) for _ in range(times)) + packing.flush()
 
 
 _CATALOG = b"<< /Type /Catalog /Pages 2 0 R >>"
@@ -157,9 +163,9 @@ def _deep_page_tree(depth: int) -> bytes:
     return pdf([*objects, page(contents=depth + 3), stream(b"BT /F 12 Tf (Ebb) Tj ET")])
 
 
-def _packed(size: int, times: int) -> bytes:
-    content = bytes(size)
-    for _ in range(times):
+def _packed(megabytes: int, times: int) -> bytes:
+    content = deflated(bytes(_MB), megabytes)
+    for _ in range(times - 1):
         content = zlib.compress(content, 1)
     return content
 
@@ -201,7 +207,7 @@ PDFS: dict[str, Callable[[], bytes]] = {
     "page-tree-loop": lambda: pdf(
         [_CATALOG, b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 9 /Parent 2 0 R >>"]
     ),
-    "huge-stream": lambda: pdf([_CATALOG, _ONE_PAGE, page(), stream(b" " * 600 * _MB)]),
+    "huge-stream": lambda: pdf([_CATALOG, _ONE_PAGE, page(), stream(b" " * _MB, times=600)]),
     "huge-text": lambda: pdf(
         [_CATALOG, _ONE_PAGE, page(), stream(b"BT /F 9 Tf " + b"(ebb) Tj " * 9_000_000 + b"ET")]
     ),
@@ -211,7 +217,7 @@ PDFS: dict[str, Callable[[], bytes]] = {
             _ONE_PAGE,
             page(),
             b"<< /Length %d /Filter [%s] >>\nstream\n%s\nendstream"
-            % (len(bomb := _packed(600 * _MB, 3)), b"/FlateDecode " * 3, bomb),
+            % (len(bomb := _packed(600, 3)), b"/FlateDecode " * 3, bomb),
         ]
     ),
     "outline-loop": lambda: pdf(
@@ -267,9 +273,10 @@ PDFS: dict[str, Callable[[], bytes]] = {
             b" /Resources << /XObject << /X 5 0 R >> >> >>",
             stream(b"900 0 0 900 0 0 cm /X Do"),
             stream(
-                bytes(225 * _MB),
+                bytes(_MB),
                 b"/Type /XObject /Subtype /Image /Width 15000 /Height 15000"
                 b" /BitsPerComponent 8 /ColorSpace /DeviceGray",
+                times=225,
             ),
         ]
     ),

@@ -21,11 +21,12 @@ from typed import ingest, refusal, told
 
 from ingest import __main__ as command_line
 from ingest.fetch import client
-from ingest.sync import SourceState, SyncLog
+from ingest.sync import SyncLog
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
 from rag.index import Store
 from rag.link_report import read_links
+from rag.source_states import SourceState
 
 Write = Callable[..., Path]
 

@@ -53,7 +53,7 @@ def lines(checks: Sequence[Check]) -> list[str]:
 
 def of(data: Path) -> list[str]:
     """What the doctor says of a data directory."""
-    return lines(list(doctor.of_index(data, EMBEDDER)))
+    return lines(list(doctor.of_index(Store(data), data, EMBEDDER)))
 
 
 def faults(said: Sequence[str]) -> list[str]:
@@ -167,7 +167,7 @@ def test_a_generation_that_is_gone_is_told_from_none(data: Path) -> None:
 
 
 def test_another_embedder_is_a_fault(data: Path) -> None:
-    said = lines(list(doctor.of_index(data, "another")))
+    said = lines(list(doctor.of_index(Store(data), data, "another")))
     (fault,) = faults(said)
     assert fault.startswith(f"fault embedder: the index was built with {EMBEDDER}")
 
@@ -179,9 +179,9 @@ def test_another_embedder_is_a_fault(data: Path) -> None:
         ("index", lambda data: (generation(data) / "index.sqlite").unlink()),
         ("index", lambda data: (generation(data) / "index.sqlite").write_bytes(b"")),
         ("index", lambda data: (generation(data) / "index.sqlite").write_bytes(b"tide" * 999)),
-        ("index", lambda data: shutil.rmtree(generation(data) / "chroma")),
-        ("index", lambda data: (generation(data) / "chroma" / "chroma.sqlite3").unlink()),
-        ("index", lambda data: cut(generation(data) / "chroma" / "chroma.sqlite3")),
+        ("vectors", lambda data: shutil.rmtree(generation(data) / "chroma")),
+        ("vectors", lambda data: (generation(data) / "chroma" / "chroma.sqlite3").unlink()),
+        ("vectors", lambda data: cut(generation(data) / "chroma" / "chroma.sqlite3")),
         ("index", lambda data: (generation(data) / "chunks.npy").unlink()),
         ("index", lambda data: cut(generation(data) / "sentences.npy")),
         ("index", lambda data: shorten(generation(data) / "chunks.npy")),
@@ -272,7 +272,10 @@ def test_evidence_that_points_nowhere_is_a_fault(tmp_path: Path) -> None:
 def test_stale_articles_are_noted(tmp_path: Path) -> None:
     shelf.written(tmp_path, replace(sound(), articles=(shelf.SHARE,)))
     said = of(tmp_path)
-    assert "note articles: stale, their sentence is no longer on its page: share" in said
+    assert (
+        "note articles: stale, their sentence is no longer on its page: share;"
+        " python -m ingest articles check says which sentence"
+    ) in said
     assert faults(said) == []
 
 
@@ -306,9 +309,18 @@ def test_a_stale_source_is_a_fault_that_says_since_when_and_why(data: Path) -> N
         {"aurora": "the pier is closed", "house": "no such house"}, was=None, generation=None
     )
     assert faults(of(data)) == [
-        f"fault sources: aurora is stale (last had {since}): the pier is closed",
-        "fault sources: house is stale (never had): no such house",
+        f"fault sources: aurora is stale (last had {since}): the pier is closed;"
+        " tried again by: python -m ingest run --source aurora",
+        "fault sources: house is stale (never had): no such house;"
+        " tried again by: python -m ingest run --source house",
     ]
+
+
+def test_an_index_that_a_clock_of_later_has_built_is_noted(tmp_path: Path) -> None:
+    later = "20990101T080000Z-aaaaaaaa"
+    store = shelf.written(tmp_path, shelf.framework())
+    store.write(later, shelf.contents(shelf.framework()))
+    assert any("still to come" in each for each in of(tmp_path) if each.startswith("note clock"))
 
 
 def test_drafts_of_a_killed_run_are_noted(data: Path) -> None:
@@ -388,7 +400,7 @@ class Desk:
             online.of_services(
                 self.connect,
                 self.registry(kinds or ("articles", "jekyll", "site", "zenodo")),
-                self.data,
+                Store(self.data),
                 zenodo=self.zenodo.base,
                 github=self.github.address,
                 within_s=within_s,
@@ -478,7 +490,11 @@ def test_without_listed_sources_nothing_is_asked(tmp_path: Path) -> None:
         raise AssertionError("asked")
 
     said = online.of_services(
-        connect, Registry(tmp_path), tmp_path, zenodo="https://zenodo.org", github="https://x.org"
+        connect,
+        Registry(tmp_path),
+        Store(tmp_path),
+        zenodo="https://zenodo.org",
+        github="https://x.org",
     )
     assert lines(said) == ["note services: no source on the web is listed"]
 

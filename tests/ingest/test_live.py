@@ -12,6 +12,7 @@ from ingest.fetch.client import Client
 from ingest.online import of_services
 from ingest.settings import FetchSettings
 from ingest.sources import Registry
+from rag.index import Store
 from rag.settings import Settings
 
 pytestmark = pytest.mark.live
@@ -33,7 +34,7 @@ def said(_internet: None, root: Path, tmp_path_factory: pytest.TempPathFactory) 
     return of_services(
         lambda: Client(f"nmg-helpdesk-tests/0.1 (+{Settings().answer.contact})", pause_s=0.5),
         Registry.load(root / "corpus"),
-        tmp_path_factory.mktemp("data"),
+        Store(tmp_path_factory.mktemp("data")),
         zenodo=settings.zenodo,
         github=settings.github,
     )

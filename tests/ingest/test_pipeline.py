@@ -176,7 +176,7 @@ def test_every_chunk_and_sentence_is_found_by_its_own_vector(desk: Desk, write: 
     index = desk.index
     for number, chunk in enumerate(index.all_chunks()):
         (vector,) = desk.model.passages([pipeline.searched_text(chunk)])
-        numbers, cosines = index.nearest("chunks", vector, 1)
+        numbers, cosines = index.collections.nearest("chunks", vector, 1)
         assert (numbers[0], pytest.approx(1.0, abs=1e-5)) == (number, cosines[0])
         (sentence,) = chunk_sentences(chunk)
         (vector,) = desk.model.passages([sentence.text])
@@ -420,8 +420,8 @@ def test_an_empty_folder_makes_an_empty_index(desk: Desk, write: Write) -> None:
     report = desk.ingest(write({}))
     assert (report.documents, report.chunks, report.problems) == (DocumentCounts(), 0, ())
     assert desk.index.documents() == []
-    numbers, _ = desk.index.nearest("chunks", desk.model.queries(["ebb"])[0], 5)
-    assert len(numbers) == 0
+    assert len(desk.index.chunk_cosines(desk.model.queries(["ebb"])[0])) == 0
+    assert len(desk.index.nearest_asks(desk.model.queries(["ebb"])[0], 5)[0]) == 0
 
 
 # Articles
@@ -476,7 +476,7 @@ def test_a_question_of_an_article_finds_its_article(desk: Desk, write: Write) ->
     articles = write({"a.md": ARTICLE, "b.md": other}, "articles")
     desk.ingest(articles=articles)
     index = desk.index
-    numbers, _ = index.nearest("asks", desk.model.queries(["How to coil rope"])[0], 1)
+    numbers, _ = index.collections.nearest("asks", desk.model.queries(["How to coil rope"])[0], 1)
     assert index.articles[index.ask_articles[numbers[0]]].article_id == "b"
 
 
@@ -774,7 +774,7 @@ def test_a_partial_run_over_an_index_that_cannot_be_read_loses_nothing(
     desk.ingest(ebb, flow)
     current = desk.store.current()
     assert current is not None
-    vectors = desk.store.generations / current / "chroma"
+    vectors = desk.store.generations / current / "chunks.npy"
     vectors.rename(vectors.with_name("lost"))
     with pytest.raises(IndexMismatch, match=r"leave out a: .*--accept"):
         desk.ingest(flow)

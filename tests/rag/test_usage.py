@@ -185,10 +185,19 @@ def test_a_file_that_may_only_be_read_stops_no_answer(
         "rag.usage.sqlite3.connect",
         lambda file, **more: connect(f"file:{tmp_path / USAGE}?mode=ro", **more | {"uri": True}),
     )
-    usage.count(FROM_ARTICLE)
+    Usage(tmp_path / USAGE).count(FROM_ARTICLE)
     monkeypatch.undo()
     assert "usage is not counted" in caplog.text
     assert counted(usage) == [Counted("article", "when", 1)]
+
+
+def test_a_file_that_was_replaced_meanwhile_is_counted_into(usage: Usage, tmp_path: Path) -> None:
+    usage.count(FROM_ARTICLE)
+    for each in tmp_path.glob(f"{USAGE}*"):
+        each.unlink()
+    usage.count(FROM_ARTICLE)
+    usage.count(FROM_ARTICLE)
+    assert counted(usage) == [Counted("article", "when", 2)]
 
 
 def test_a_file_that_somebody_holds_is_waited_for_and_then_left(

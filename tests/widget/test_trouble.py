@@ -169,6 +169,7 @@ def test_who_asks_too_often_is_told_when_to_come_back(opened: Visit) -> None:
         ("en", "3540", "in 59 min."),
         ("en", "3541", "in 60 min."),
         ("de", "3540", "in 59 Min. erneut."),
+        ("en", "30000", "answered here today. Please try again in 9 hr, or write to"),
         ("da", "30", "om 30 sek."),
     ],
 )

@@ -5,8 +5,7 @@ const EVERY_MS = 3000;
 async function look() {
   try {
     const reply = await fetch(location.href, { headers: { Accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-    if (reply.ok && !page.querySelector("[data-busy]")) {
+    if (reply.ok && !(await reply.text()).includes(" data-busy")) {
       location.reload();
       return;
     }

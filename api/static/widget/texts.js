@@ -5,6 +5,8 @@
 
 const FALLBACK = "en";
 const MINUTES_FROM_S = 120;
+const HOURS_FROM_S = 7200;
+const DAY_SPENT_FROM_S = 3601; // no shorter limit makes anybody wait as long
 const SAME = { nb: "no", nn: "no" };
 const DATES = { en: "en-GB" }; // days before months, as everybody else here writes them
 
@@ -44,15 +46,24 @@ export class Texts {
   /** What went wrong with a call, in one or two sentences, with what to do. */
   failure({ status, waitSeconds }) {
     // A short form such as "sek." ends with a full stop already.
-    if (status === 429) return this.say("rate_limited", { wait: this.wait(waitSeconds || 60) }).replace(/\.\.$/, ".");
+    if (status === 429) return this.later(waitSeconds || 60).replace(/\.\.$/, ".");
     if (status === 422 || status === 413) return this.say("refused");
     if (status) return this.say("failed", { email: this.contact });
     return navigator.onLine ? this.say("unreachable", { email: this.contact }) : this.say("offline");
   }
 
-  /** A time to wait; in minutes where seconds would be many. */
+  /** When to come back: in a moment, or what is allowed in a day is used up. */
+  later(seconds) {
+    const key = seconds < DAY_SPENT_FROM_S ? "rate_limited" : "day_spent";
+    return this.say(key, { wait: this.wait(seconds), email: this.contact });
+  }
+
+  /** A time to wait; in minutes or hours where seconds would be many. */
   wait(seconds) {
-    const [amount, unit] = seconds < MINUTES_FROM_S ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
+    const [amount, unit] =
+      seconds < MINUTES_FROM_S ? [seconds, "second"]
+      : seconds < HOURS_FROM_S ? [Math.ceil(seconds / 60), "minute"]
+      : [Math.ceil(seconds / 3600), "hour"];
     return new Intl.NumberFormat([this.language, FALLBACK], { style: "unit", unit, unitDisplay: "short" }).format(amount);
   }
 
