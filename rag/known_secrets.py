@@ -5,7 +5,6 @@ Whoever tries a door tries these first.
 
 from __future__ import annotations
 
-import re
 import string
 
 LEAST = 16
@@ -20,7 +19,6 @@ _WORDS = (
     " secret secure staff super temp test testing the this to todo token user value very webhook"
     " welcome word you your admin administrator with x xx xxx"
 ).split()
-_MADE_OF_WORDS = re.compile(f"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})*")
 _LOOKS = str.maketrans("013457@$!", "oieastasi")
 """Digits and signs in the place of letters."""
 _ROWS = (string.digits * 8, (string.digits[1:] + "0") * 8, string.ascii_lowercase * 3,
@@ -38,7 +36,16 @@ def known(value: str) -> bool:
         return True
     ways = (plain, low.translate(_LOOKS))
     letters = ("".join(each for each in way if each.isalpha()) for way in ways)
-    return any(way and _MADE_OF_WORDS.fullmatch(way) for way in letters)
+    return any(way and _made_of_words(way) for way in letters)
+
+
+def _made_of_words(text: str) -> bool:
+    """Whether letters are such words and nothing else; in a time that grows as their number."""
+    ends = {0}
+    for place in range(len(text)):
+        if place in ends:
+            ends |= {place + len(word) for word in _WORDS if text.startswith(word, place)}
+    return len(text) in ends
 
 
 def given(value: str) -> str:

@@ -82,3 +82,8 @@ def test_no_example_of_ours_can_be_left_as_it_is(root: Path) -> None:
     ]
     assert len(examples) >= 3
     assert [each for each in examples if not known(each[1])] == []
+
+
+@pytest.mark.timeout(5)
+def test_a_long_row_of_one_letter_is_read_at_once() -> None:
+    assert not known("x" * 5000 + "q")
