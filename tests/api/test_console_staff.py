@@ -76,7 +76,7 @@ def test_an_admin_adds_changes_and_lets_go(admin: Colleague) -> None:
     ("field", "value", "told"),
     [
         ("name", " ", "empty"),
-        ("name", "", "missing"),
+        ("name", "", "empty"),
         ("name", "x" * 201, "200"),
         ("email", "nobody", "e-mail"),
         ("email", "taken@clinic.example", "already"),
@@ -108,7 +108,7 @@ def test_the_last_admin_is_told_why_they_stay(admin: Colleague) -> None:
     assert one(page, "main [name=name]")["value"] == "Grace H."
     assert _ticked(page) == ["agent", "yes"]
     status, page, _ = _send(admin, path, name="", role="admin")
-    assert (status, "missing" in _alert(page)) == (422, True)
+    assert (status, "empty" in _alert(page)) == (422, True)
     assert admin.desk.staff.member(admin.member.staff_id) == admin.member
 
 
