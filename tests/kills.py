@@ -28,6 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import numpy as np
 from fakes import HashingEmbedder, answerer_of
 from servers.site import SiteServer
 
@@ -41,6 +42,7 @@ from ingest.models import Remote, Source
 from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from rag.answerer import Answerer
+from rag.chroma import FOLDER, KINDS, FolderCollections
 from rag.index import Store
 from rag.messages import Messages
 from rag.models import Question
@@ -170,6 +172,8 @@ class Reader:
         live = LiveIndex(store, build)
         while not self._stop.is_set():
             try:
+                # A server looks by itself, every few seconds.
+                live.look()
                 self._look(live.answerer())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what must not be
                 self.faults.append(f"{type(error).__name__}: {error}")
@@ -199,12 +203,13 @@ def contents(data: Path) -> str:
             for row in database.execute(f"SELECT * FROM {table} ORDER BY 1, 2"):  # noqa: S608
                 if row[0] not in ("generation", "built_at"):
                     digest.update(repr(row).encode())
-    for name, collection in sorted(generation._collections.items()):
-        found = collection.get(include=["embeddings"])
-        vectors = dict(zip(found["ids"], found["embeddings"], strict=True))
-        digest.update(
-            repr([(name, key, vectors[key].tobytes()) for key in sorted(vectors)]).encode()
-        )
+    collections = FolderCollections(generation.directory / FOLDER)
+    for kind in KINDS:
+        count = collections.count(kind)
+        digest.update(f"{kind} {count}".encode())
+        if count:
+            digest.update(collections.stored(kind, np.arange(count)).tobytes())
+    collections.close()
     generation.close()
     return digest.hexdigest()
 

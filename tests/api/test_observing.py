@@ -34,6 +34,11 @@ def stderr(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     root, shown = logging.getLogger(), warnings.showwarning
     kept, hooks = list(root.handlers), (threading.excepthook, sys.unraisablehook)
     monkeypatch.setattr(sys, "stderr", StringIO())
+    # A server that another test ran in this process may have set these to its own liking.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
     yield sys.stderr  # type: ignore[misc]
     root.handlers, warnings.showwarning = kept, shown
     threading.excepthook, sys.unraisablehook = hooks

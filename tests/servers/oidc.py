@@ -22,7 +22,7 @@ from werkzeug.wrappers import Request, Response
 from api.sign_in import Provider
 
 Tampering = Callable[[dict[str, Any], dict[str, Any]], None]
-CLIENT, SECRET = "helpdesk", "a-secret-of-the-helpdesk"
+CLIENT, SECRET = "helpdesk", "tide-table-of-the-harbour"
 
 
 class OidcServer:
