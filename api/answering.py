@@ -14,7 +14,7 @@ from anyio import CancelScope, CapacityLimiter, to_thread
 
 from api.desk.conversations import Conversations
 from api.exchange import CURRENT
-from api.live import LiveIndex
+from api.live import LiveIndex, warm_up
 from api.metrics import Metrics
 from rag.answerer import Answerer
 from rag.embedder import cores
@@ -70,10 +70,13 @@ class Answering:
         serving = self._index.serving
         return await self._beside(self._index.answerer) if serving is None else serving
 
-    async def warm_up(self, question: Question) -> None:
-        """Have a question answered that nobody asked, and is neither counted nor remembered."""
-        answerer = await self.answerer()
-        await self._beside(partial(answerer.answer, question))
+    async def warm_up(self) -> None:
+        """Have a question answered that nobody asked, and is neither counted nor remembered.
+
+        Raises:
+            HelpdeskError: There is no index that could answer.
+        """
+        await self._beside(partial(warm_up, await self.answerer()))
 
     async def search(self, answerer: Answerer, question: Question, count: int) -> list[Passage]:
         """Return the best passages, best first."""

@@ -65,7 +65,6 @@ from api.sign_in import Provider, SignIn
 from api.sorting import Sorting
 from rag.errors import HelpdeskError
 from rag.gaps.issues import NO_REPOSITORIES, Repositories
-from rag.models import Question
 from rag.triage.triager import Triager
 from rag.usage import Usage
 
@@ -210,7 +209,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     answering: Answering = app.state.answering
     services: Services = app.state.services
     try:
-        await answering.warm_up(Question("What is the Framework?"))
+        await answering.warm_up()
     except HelpdeskError as error:
         # The server lives and can be asked; `/readyz` tells it, too.
         _LOG.warning("no question can be answered: %s", error)

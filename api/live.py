@@ -96,8 +96,7 @@ class LiveIndex:
                 return
             try:
                 built = self._build()
-                for _ in built.stream(_FIRST, rewritten=False):
-                    pass
+                warm_up(built)
             except HelpdeskError as error:
                 if self._failed != current:
                     _LOG.warning("generation %s does not open: %s", current, error)
@@ -124,3 +123,13 @@ class LiveIndex:
             except Exception as error:  # noqa: BLE001 - it is looked again
                 _LOG.warning("a new index is not looked for: %s", type(error).__name__)
             await sleep(LOOKS_EVERY_S)
+
+
+def warm_up(answerer: Answerer) -> None:
+    """Have a question answered that nobody asked; it costs no call of a language model.
+
+    Raises:
+        HelpdeskError: It cannot be answered.
+    """
+    for _ in answerer.stream(_FIRST, rewritten=False):
+        pass
