@@ -169,6 +169,10 @@ class Database:
         with self.snapshot() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
+    def lock(self, timeout_s: float) -> FileLock:
+        """What servers of this data directory that start together take turns by."""
+        return FileLock(self.data_dir / "desk.lock", timeout=timeout_s)
+
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
         """Open a transaction that alters tables, while nobody else does."""
@@ -178,7 +182,7 @@ class Database:
                 # It holds addresses of people: what SQLite makes by itself anybody could read.
                 self._own.touch(mode=0o600)
             with (
-                FileLock(self.data_dir / "desk.lock", timeout=_MIGRATE_S),
+                self.lock(_MIGRATE_S),
                 self._altering() as connection,
             ):
                 yield connection

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from filelock import Timeout
 
 from api.desk.calls import Calls
 from api.desk.conversations import Conversations
@@ -138,8 +139,12 @@ def open_desk(
         )
         return desk
     try:
-        desk.retention.forget()
+        with database.lock(0):
+            desk.retention.forget()
+    except Timeout:
+        # Another that starts does it, or is about to.
+        pass
     except DeskUnavailable as error:
-        # As when servers start together; it is tried again in an hour.
+        # It is tried again in an hour.
         _LOG.warning(_STILL_THERE, type(error).__name__)
     return desk

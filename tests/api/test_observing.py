@@ -35,13 +35,17 @@ def stderr(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     kept, hooks = list(root.handlers), (threading.excepthook, sys.unraisablehook)
     monkeypatch.setattr(sys, "stderr", StringIO())
     # A server that another test ran in this process may have set these to its own liking.
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
-        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
-        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
-        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+    others = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi")]
+    levels = [other.level for other in others]
+    for other in others:
+        for attribute, given in (("propagate", True), ("handlers", []), ("disabled", False)):
+            monkeypatch.setattr(other, attribute, given)
+        other.setLevel(logging.NOTSET)
     yield sys.stderr  # type: ignore[misc]
     root.handlers, warnings.showwarning = kept, shown
     threading.excepthook, sys.unraisablehook = hooks
+    for other, level in zip(others, levels, strict=True):
+        other.setLevel(level)
     for name in ("api", "rag"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
