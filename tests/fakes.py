@@ -1,4 +1,4 @@
-"""Fakes at the edge: a hashing embedder, and passages by the word."""
+"""Fakes at the edge: a hashing embedder, passages by the word, and a clock."""
 
 from __future__ import annotations
 
@@ -106,3 +106,19 @@ class FixedSorter:
 
 
 _OTHERS = {"True": "False", "False": "True", "high": "low", "normal": "low", "low": "normal"}
+
+
+class Clock:
+    """A time that passes when told to, in place of the module ``time``."""
+
+    def __init__(self, now: float = 1_800_000_000.0):
+        """Begin at a moment, in seconds since 1970."""
+        self.now = now
+
+    def time(self) -> float:
+        """What ``time.time`` returns."""
+        return self.now
+
+    def monotonic(self) -> float:
+        """What ``time.monotonic`` returns."""
+        return self.now

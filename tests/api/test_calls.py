@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from fakes import Clock
 from sqlalchemy import func, select
 
 from api.desk import calls as counting
@@ -19,22 +20,9 @@ DAY_S = 86_400
 NOON = 20_000 * DAY_S + DAY_S // 2
 
 
-class Clock:
-    """A time that passes when told to."""
-
-    def __init__(self) -> None:
-        self.now = float(NOON)
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+    made = Clock(NOON)
     monkeypatch.setattr(counting, "time", made)
     return made
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import shelf
 from conftest import app_over
+from fakes import Clock
 from fastapi.testclient import TestClient
 from pages import one, read
 from problems import problem_of
@@ -24,19 +25,6 @@ from api.rate_limit import COUNTED, RateLimit
 from rag.index import Store
 
 TOKEN = "a-token-of-staff"  # noqa: S105 - of these tests
-
-
-class Clock:
-    """A time that passes when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture
