@@ -37,7 +37,8 @@ class Allowance:
     """One word; calls of one word are counted together."""
     most: int
     window_s: int
-    """In which; a day is a day of UTC, anything shorter moves with the time."""
+    """In which; a day is a day of UTC, anything shorter moves with the time, and begins anew with
+    the day, as whose calls they were is not known any more then."""
     of: str
     """The client's address, or `EVERYBODY`."""
 
@@ -63,10 +64,17 @@ class Allowance:
             if over <= 0:
                 break
             over -= count
-            leaves = since + self.part_s + (0 if self.window_s == _DAY_S else self.window_s)
             if over <= 0:
-                return max(1, math.ceil(leaves - now))
+                return max(1, math.ceil(self.counts_until(since) - now))
         return 0
+
+    def counts_until(self, since: int) -> int:
+        """When a row counts no more: with its day at the latest, whose key goes then.
+
+        Args:
+            since: Its beginning.
+        """
+        return min(since + self.part_s + self.window_s, (since // _DAY_S + 1) * _DAY_S)
 
 
 class _TooMany(Exception):
@@ -122,7 +130,9 @@ class Calls:
             # A clock may have been set back: what is far ahead counts no more either.
             gone = (CALLS.c.until <= now) | (CALLS.c.since > now + _DAY_S)
             connection.execute(delete(CALLS).where(gone))
-            connection.execute(delete(CALL_KEYS).where(CALL_KEYS.c.day != _day(now)))
+            # Where the clock of another host is ahead, it counts by tomorrow's already.
+            kept = (_day(now), _day(now + _DAY_S))
+            connection.execute(delete(CALL_KEYS).where(CALL_KEYS.c.day.not_in(kept)))
 
     def _key_of(self, now: float) -> bytes:
         day = _day(now)
@@ -144,7 +154,7 @@ def _counted(connection: Connection, allowance: Allowance, client: str, now: flo
     since = int(now) // allowance.part_s * allowance.part_s
     row = {
         "what": allowance.what, "client_hmac": client, "since": since,
-        "until": since + allowance.part_s + allowance.window_s, "count": 1,
+        "until": allowance.counts_until(since), "count": 1,
     }  # fmt: skip
     one_more = _insert(connection, CALLS).values(row)
     connection.execute(

@@ -84,6 +84,42 @@ def test_a_new_day_begins_anew_and_leaves_nothing_of_the_old(opened: Desk, clock
     assert len(key or b"") == 32
 
 
+def test_hosts_whose_clocks_differ_at_midnight_count_the_new_day_together(
+    opened: Desk, clock: Clock
+) -> None:
+    ahead, behind = Calls(opened.database), Calls(opened.database)
+    daily = [Allowance("day", 2, DAY_S, "192.0.2.1")]
+    clock.now += DAY_S // 2 + 1
+    assert ahead.hit(daily) is None
+    clock.now -= 2
+    behind.forget()
+    clock.now += 2
+    assert behind.hit(daily) is None
+    assert ahead.hit(daily)
+    assert behind.hit(daily)
+
+
+def test_nothing_of_a_day_is_there_when_it_is_over_and_hours_begin_anew(
+    opened: Desk, clock: Clock
+) -> None:
+    calls = Calls(opened.database)
+    every = [
+        *_minute(9),
+        Allowance("ticket", 1, 3600, "192.0.2.1"),
+        Allowance("day", 9, DAY_S, "192.0.2.1"),
+        Allowance("total", 9, DAY_S, EVERYBODY),
+    ]
+    clock.now += DAY_S // 2 - 30
+    assert calls.hit(every) is None
+    assert calls.hit(every) == 30
+    clock.now += 30
+    calls.forget()
+    with opened.database.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(CALLS)) == 0
+        assert connection.scalar(select(func.count()).select_from(CALL_KEYS)) == 0
+    assert calls.hit(every) is None
+
+
 @pytest.mark.parametrize("back_s", [30, 7200, 3 * DAY_S])
 def test_a_clock_that_is_set_back_shuts_nobody_out(opened: Desk, clock: Clock, back_s: int) -> None:
     calls = Calls(opened.database)
