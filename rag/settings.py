@@ -1,11 +1,14 @@
 """Settings of the core, from the environment or a ``.env`` file.
 
 Read by wiring and entry points only; every other part takes plain values.
-Names are ``HELPDESK_SECTION__KEY``; an unknown key fails at start.
+Names are ``HELPDESK_SECTION__KEY``; an unknown one fails at start.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
 from urllib.parse import urlsplit
@@ -19,10 +22,26 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from rag.errors import BadSetting
 
+OF_DOORS = (
+    *("server", "limits", "retention", "desk", "sign_in", "mail", "inbox", "zammad", "webhook"),
+    *("staff_token", "port", "fetch"),
+)
+"""What the server and ingest read beside the core: all share one environment and one ``.env``."""
+
+_OF_KUBERNETES = re.compile(r"(.*_)?(service_(host|port).*|port_\d+_.*)")
+"""It sets such names by itself where a service is called `helpdesk`, or begins so."""
+
+_PREFIX = "helpdesk_"
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 Share = Annotated[float, Field(ge=0, le=10)]
 
@@ -194,7 +213,9 @@ def read_settings(kind: type[Chosen]) -> Chosen:
         BadSetting: One is unknown or out of range; the message names it.
     """
     try:
-        return kind()
+        settings = kind()
+        for name in _unknown(kind):
+            raise BadSetting(f"setting {_PREFIX.upper()}{name.upper()}: {_no_such(name)}")
     except (ValidationError, SettingsError) as error:
         if not isinstance(error, ValidationError):
             raise BadSetting(f"settings: {error}") from error
@@ -203,3 +224,27 @@ def read_settings(kind: type[Chosen]) -> Chosen:
         # What has to do with several is told without a name of its own.
         where = f"setting {name}" if name else "settings"
         raise BadSetting(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+    return settings
+
+
+def _unknown(kind: type[BaseSettings]) -> Iterator[str]:
+    """Names that nobody reads, without their prefix; keys of a section are its reader's to know."""
+    given = {**DotEnvSettingsSource(kind).env_vars, **EnvSettingsSource(kind).env_vars}
+    for name, value in given.items():
+        rest = name.lower().removeprefix(_PREFIX)
+        if rest == name.lower() or rest.partition("__")[0] in {*Settings.model_fields, *OF_DOORS}:
+            continue
+        linked = rest.endswith("_port") and "://" in (value or "")
+        if not linked and not _OF_KUBERNETES.fullmatch(rest):
+            yield rest
+
+
+def _no_such(name: str) -> str:
+    known = (*Settings.model_fields, *OF_DOORS)
+    part, parted, key = name.partition("__")
+    near = [
+        f"{each}__{part.removeprefix(f'{each}_')}" for each in known if part.startswith(f"{each}_")
+    ]
+    near = near or [f"{each}{parted}{key}" for each in get_close_matches(part, known, 1)]
+    said = "there is none of this name"
+    return f"{said}; near it is {_PREFIX.upper()}{near[0].upper()}" if near else said

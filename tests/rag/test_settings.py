@@ -13,7 +13,7 @@ from ingest.settings import IngestSettings
 from rag.errors import BadSetting
 from rag.query import Effort
 from rag.retriever import Weights
-from rag.settings import Settings, read_settings
+from rag.settings import OF_DOORS, Settings, read_settings
 
 
 @pytest.mark.parametrize("model", [Settings, ApiSettings, IngestSettings])
@@ -82,6 +82,60 @@ def test_a_wrong_setting_is_named_in_one_line(
         read_settings(model)
     assert "\n" not in str(caught.value)
     assert name.removeprefix("HELPDESK_") in str(caught.value).upper()
+
+
+@pytest.mark.parametrize("model", [Settings, ApiSettings, IngestSettings])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("HELPDESK_RETENTIONS__TICKET_DAYS", "HELPDESK_RETENTION__TICKET_DAYS"),
+        ("HELPDESK_RETENTION_TICKET_DAYS", "HELPDESK_RETENTION__TICKET_DAYS"),
+        ("HELPDESK_DATADIR", "HELPDESK_DATA_DIR"),
+        ("HELPDESK_SOMETHING_ELSE", ""),
+    ],
+)
+def test_a_name_that_no_part_of_the_helpdesk_reads_is_refused_with_the_one_near_it(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    model: type[BaseSettings],
+    name: str,
+    meant: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"{name}=tidewater\n")
+    with pytest.raises(BadSetting) as in_file:
+        read_settings(model)
+    (tmp_path / ".env").unlink()
+    monkeypatch.setenv(name, "tidewater")
+    with pytest.raises(BadSetting) as in_environment:
+        read_settings(model)
+    near = f"; near it is {meant}" if meant else ""
+    for refused in (in_file, in_environment):
+        assert str(refused.value) == f"setting {name}: there is none of this name{near}"
+
+
+def test_each_part_takes_the_settings_of_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = [ApiSettings, IngestSettings]
+    assert sorted(OF_DOORS) == sorted(name for kind in read for name in kind.model_fields)
+    monkeypatch.setenv("HELPDESK_RETENTION__TICKET_DAYS", "90")
+    monkeypatch.setenv("HELPDESK_FETCH__PAUSE_S", "1")
+    monkeypatch.setenv("HELPDESK_RETRIEVAL__CHUNK_WEIGHT", "0.25")
+    monkeypatch.setenv("HELPDESK_PORT", "8125")
+    assert read_settings(Settings).retrieval.chunk_weight == 0.25
+    assert read_settings(ApiSettings).retention.ticket_days == 90
+    assert read_settings(IngestSettings).fetch.pause_s == 1
+
+
+def test_what_kubernetes_says_of_a_service_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "HELPDESK_SERVICE_HOST": "10.0.0.7",
+        "HELPDESK_SERVICE_PORT_HTTP": "8000",
+        "HELPDESK_PORT_8000_TCP_ADDR": "10.0.0.7",
+        "HELPDESK_CHROMA_SERVICE_HOST": "10.0.0.8",
+        "HELPDESK_CHROMA_PORT": "tcp://10.0.0.8:8000",
+    }.items():
+        monkeypatch.setenv(name, value)
+    read_settings(Settings)
 
 
 def test_settings_come_from_the_environment(
