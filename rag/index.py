@@ -14,12 +14,9 @@ is asked for the asking variants.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
-import sqlite3
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,7 +24,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -52,10 +48,9 @@ from rag.index_files import (
     GAP,
     INDEX_FORMAT,
     RESOURCE,
-    SQLITE,
 )
+from rag.index_reader import DAMAGE, HEADERS, IndexFile, damaged
 from rag.index_writer import Contents, write_generation
-from rag.lexical import LexicalLeg
 from rag.models import (
     Chunk,
     Filters,
@@ -65,9 +60,6 @@ from rag.models import (
 from rag.planted import hosts
 from rag.text import letters_digits
 
-_HEADERS = threading.Lock()
-"""NumPy parses the head of an array as Python; before 3.11.8 and 3.12.2 two threads that do so at
-once may fail (CPython issue 106905), as when a server opens one generation while another closes."""
 KEPT = 3
 """Generations left for rollback."""
 _STILL_READ = timedelta(minutes=10)
@@ -85,9 +77,6 @@ _CHUNKS_READ = 5000
 _DOCUMENTS_READ = 500
 """Chunks and cards of documents, and documents with their chunks, that stay parsed: to parse them
 takes as long as to search."""
-_ROTTEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_DAMAGE = (sqlite3.Error, EOFError, LookupError, ValueError, TypeError, OSError)
-"""What reading a damaged generation ends in."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +135,8 @@ class Store:
             )
         try:
             return Generation(self.generations / chosen, self.server)
-        except _DAMAGE as error:
-            raise _damaged(chosen, error) from error
+        except DAMAGE as error:
+            raise damaged(chosen, error) from error
 
     def write(
         self, name: str, contents: Contents, progress: Callable[[int], None] = lambda _: None
@@ -250,13 +239,6 @@ class Store:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _damaged(name: str, error: Exception) -> IndexMismatch:
-    return IndexMismatch(
-        f"index {name} is damaged ({type(error).__name__}); go back with: python -m"
-        " ingest rollback, or build it anew with: python -m ingest run"
-    )
-
-
 def _begun(name: str) -> datetime:
     """The moment a generation's id begins with; the earliest of all where it begins with none."""
     try:
@@ -280,19 +262,13 @@ class Generation:
             IndexMismatch: It was written by another version of this program.
         """
         self.directory = directory
-        file = directory / SQLITE
-        if not file.is_file():
-            raise NoIndex(f"{directory.name} is no index; build one with: python -m ingest run")
-        self._database = sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
-        )
-        self._lock = threading.Lock()
+        self._file = IndexFile(directory)
         self._held = ExitStack()
-        self._held.callback(self._database.close)
+        self._held.callback(self._file.close)
         # Whoever still answers from it holds it; after the last one it goes by itself.
         self._release = weakref.finalize(self, self._held.close)
         self._release.atexit = False
-        meta = dict(self._rows("SELECT key, value FROM meta"))
+        meta = self._file.meta
         if meta.get("format") != str(INDEX_FORMAT):
             raise IndexMismatch(
                 f"index {directory.name} has format {meta.get('format')}, this program reads"
@@ -309,14 +285,14 @@ class Generation:
         )
         self.ask_floor = float(meta["ask_floor"])
         self.ask_bar = float(meta["ask_bar"])
-        head = self._array("ask_head")
+        head = self._file.array("ask_head")
         self.ask_head: Vectors | None = head if head.size else None
-        self.ask_centres: Mapping[str, Vectors] = self._named("ask_centres", meta)
+        self.ask_centres: Mapping[str, Vectors] = self._file.named("ask_centres")
         self.acronyms: Mapping[str, str] = json.loads(meta["acronyms"])
-        self.standing: Mapping[str, Vectors] = self._named("standing", meta)
-        self.words = self._leg("words")
-        self.grams = self._leg("grams")
-        self.sentence_chunks: NDArray[np.int32] = self._array("sentence_chunks")
+        self.standing: Mapping[str, Vectors] = self._file.named("standing")
+        self.words = self._file.leg("words", self.info.chunks)
+        self.grams = self._file.leg("grams", self.info.chunks)
+        self.sentence_chunks: NDArray[np.int32] = self._file.array("sentence_chunks")
         self._sentence_starts = np.searchsorted(
             self.sentence_chunks, np.arange(self.info.chunks + 1)
         )
@@ -325,26 +301,15 @@ class Generation:
         self._chunks_read: dict[int, Chunk] = {}
         self._documents_read: dict[str, tuple[Chunk, ...]] = {}
         self._cards_read: dict[str, IndexedDocument] = {}
-        self.ask_articles: NDArray[np.int32] = self._array("ask_articles")
-        self.articles = tuple(
-            ARTICLE.validate_json(content)
-            for (content,) in self._rows("SELECT content FROM articles ORDER BY number")
-        )
-        self.gaps = tuple(
-            GAP.validate_json(content)
-            for (content,) in self._rows("SELECT content FROM gaps ORDER BY number")
-        )
-        self.resources = tuple(
-            RESOURCE.validate_json(content)
-            for (content,) in self._rows("SELECT content FROM resources ORDER BY number")
-        )
+        self.ask_articles: NDArray[np.int32] = self._file.array("ask_articles")
+        self.articles = self._file.all(ARTICLE, "articles")
+        self.gaps = self._file.all(GAP, "gaps")
+        self.resources = self._file.all(RESOURCE, "resources")
         self._topics: Mapping[str, str] = json.loads(meta["topics"])
-        self._columns = {
-            name: _Column.of(
-                [value for (value,) in self._rows(f"SELECT {name} FROM chunks ORDER BY number")]  # noqa: S608
-            )
-            for name in ("source", "kind", "country", "topic", "labels")
-        }
+        self._columns: dict[str, _Column] = {}
+        for name in ("source", "kind", "country", "topic", "labels"):
+            found = self._file.rows(f"SELECT {name} FROM chunks ORDER BY number")  # noqa: S608
+            self._columns[name] = _Column.of([value for (value,) in found])
         self._server = server
         self._server_url = meta.get("server", "")
         self.chunk_vectors = self._mapped("chunks")
@@ -428,8 +393,7 @@ class Generation:
 
     def close(self) -> None:
         """Release the files and the memory; what is asked after that fails."""
-        with self._lock:
-            self._release()
+        self._release()
 
     def nearest_asks(self, vector: Vectors, count: int) -> tuple[NDArray[np.int64], Vectors]:
         """Find the asking variants nearest to a question.
@@ -589,7 +553,7 @@ class Generation:
         """Return a chunk by its number."""
         known = self._chunks_read.get(number)
         if known is None:
-            rows = self._rows("SELECT content FROM chunks WHERE number = ?", (int(number),))
+            rows = self._file.rows("SELECT content FROM chunks WHERE number = ?", (int(number),))
             known = CHUNK.validate_json(rows[0][0])
             if len(self._chunks_read) >= _CHUNKS_READ:
                 self._chunks_read.clear()
@@ -600,7 +564,7 @@ class Generation:
         """Every chunk of a document, in reading order."""
         known = self._documents_read.get(document_id)
         if known is None:
-            rows = self._rows(
+            rows = self._file.rows(
                 "SELECT content FROM chunks WHERE document_id = ? ORDER BY number", (document_id,)
             )
             known = tuple(CHUNK.validate_json(content) for (content,) in rows)
@@ -616,23 +580,23 @@ class Generation:
 
     def chunk_number(self, chunk_id: str) -> int | None:
         """Return the number of a chunk, None where there is none."""
-        rows = self._rows("SELECT number FROM chunks WHERE id = ?", (chunk_id,))
+        rows = self._file.rows("SELECT number FROM chunks WHERE id = ?", (chunk_id,))
         return int(rows[0][0]) if rows else None
 
     def chunk_numbers(self) -> dict[str, int]:
         """The number of every chunk, by its id."""
-        return dict(self._rows("SELECT id, number FROM chunks"))
+        return dict(self._file.rows("SELECT id, number FROM chunks"))
 
     def all_chunks(self) -> Iterator[Chunk]:
         """Every chunk, in order."""
-        for (content,) in self._rows("SELECT content FROM chunks ORDER BY number"):
+        for (content,) in self._file.rows("SELECT content FROM chunks ORDER BY number"):
             yield CHUNK.validate_json(content)
 
     def documents(self) -> list[IndexedDocument]:
         """What is indexed."""
         return [
             CARD.validate_json(card)
-            for (card,) in self._rows("SELECT card FROM documents ORDER BY ordinal")
+            for (card,) in self._file.rows("SELECT card FROM documents ORDER BY ordinal")
         ]
 
     @cached_property
@@ -665,7 +629,7 @@ class Generation:
         """Return one document's card, None where there is none."""
         known = self._cards_read.get(document_id)
         if known is None:
-            rows = self._rows("SELECT card FROM documents WHERE id = ?", (document_id,))
+            rows = self._file.rows("SELECT card FROM documents WHERE id = ?", (document_id,))
             if not rows:
                 return None
             known = CARD.validate_json(rows[0][0])
@@ -678,7 +642,7 @@ class Generation:
         """``(source, payload)`` of every document, for the next ingest."""
         return [
             (source, payload)
-            for source, payload in self._rows(
+            for source, payload in self._file.rows(
                 "SELECT source, payload FROM documents ORDER BY ordinal"
             )
         ]
@@ -687,53 +651,17 @@ class Generation:
         """What else the ingest room left for its next run."""
         return [
             (source, payload)
-            for source, payload in self._rows("SELECT source, payload FROM leftovers")
+            for source, payload in self._file.rows("SELECT source, payload FROM leftovers")
         ]
-
-    def _rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                return self._database.execute(query, parameters).fetchall()
-        except sqlite3.DatabaseError as error:
-            # A page may rot long after it was opened; other errors are not the file's.
-            if getattr(error, "sqlite_errorcode", None) not in _ROTTEN:
-                raise
-            raise _damaged(self.directory.name, error) from error
-
-    def _array(self, name: str) -> NDArray[Any]:
-        """Read an array in place: those of a large index are not held twice."""
-        (row,) = self._rows("SELECT value FROM arrays WHERE name = ?", (name,))
-        head = io.BytesIO(row[0])
-        np.lib.format.read_magic(head)
-        with _HEADERS:
-            shape, _, dtype = np.lib.format.read_array_header_1_0(head)
-        return np.frombuffer(row[0], dtype, offset=head.tell()).reshape(shape)
 
     def _mapped(self, name: str) -> Vectors:
         """Vectors to be read from end to end."""
         file = self.directory / f"{name}.npy"
-        with _HEADERS:
+        with HEADERS:
             vectors = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         if vectors.shape != (self._size(name), self.info.dimensions):
             raise ValueError(f"{name} has lost vectors")
         return vectors
-
-    def _named(self, name: str, meta: Mapping[str, str]) -> dict[str, Vectors]:
-        """Vectors by what they are of."""
-        names = json.loads(meta[name])
-        return dict(zip(names, self._array(name), strict=True)) if names else {}
-
-    def _leg(self, name: str) -> LexicalLeg:
-        (row,) = self._rows("SELECT value FROM arrays WHERE name = ?", (f"{name}.terms",))
-        terms = row[0].decode().split("\n") if row[0] else []
-        return LexicalLeg(
-            terms={term: number for number, term in enumerate(terms)},
-            starts=self._array(f"{name}.starts"),
-            chunks=self._array(f"{name}.chunks"),
-            weights=self._array(f"{name}.weights"),
-            idf=self._array(f"{name}.idf"),
-            count=self.info.chunks,
-        )
 
 
 def _cosines(vectors: Vectors, vector: Vectors) -> Vectors:

@@ -121,8 +121,8 @@ def test_pages_that_rot_under_a_running_server_end_in_a_line_and_no_error_of_our
         # What is parsed already would answer from memory.
         serving._chunks_read.clear()
         serving._documents_read.clear()
-        with serving._lock:
-            serving._database.execute("PRAGMA shrink_memory")
+        with serving._file._lock:
+            serving._file._database.execute("PRAGMA shrink_memory")
         told = client.get("/v1/documents")
         assert "damaged" in problem_of(told, 503)["detail"]
 

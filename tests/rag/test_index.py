@@ -478,7 +478,7 @@ def test_a_generation_is_never_written_to_by_readers(tmp_path: Path) -> None:
     before = file.read_bytes()
     opened = store.open()
     with pytest.raises(sqlite3.OperationalError):
-        opened._rows("DELETE FROM chunks")
+        opened._file.rows("DELETE FROM chunks")
     assert file.read_bytes() == before
 
 
