@@ -17,8 +17,8 @@ from anyio import CapacityLimiter, sleep, to_thread
 
 from rag.answerer import Answerer
 from rag.errors import HelpdeskError, VectorsUnavailable
-from rag.index import Store
 from rag.models import Question
+from rag.store import Store
 
 LOOKS_EVERY_S = 2.0
 """How often the name of the current generation is read."""

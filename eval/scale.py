@@ -37,12 +37,13 @@ from rich.console import Console
 from rag.embedder import Embedder, Vectors
 from rag.errors import HelpdeskError
 from rag.glossary import Glossary, load_neutral
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.index_writer import Contents, StoredDocument
 from rag.models import Chunk, IndexedDocument, Part, Question
 from rag.query import standing_texts
 from rag.retriever import Retriever
 from rag.settings import Settings, read_settings
+from rag.store import Store
 from rag.wiring import build_embedder, build_retriever, open_index
 
 SENTENCES = 3

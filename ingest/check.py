@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from rag.index import Generation, Store
+from rag.index import Generation
+from rag.store import Store
 
 
 @dataclass(frozen=True)

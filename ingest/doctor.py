@@ -20,9 +20,10 @@ from ingest.check import Check, judged, listed, opened_copy
 from ingest.loaders import ocr
 from rag.embedder import Vectors
 from rag.errors import HelpdeskError, NoIndex
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import IndexedDocument
 from rag.source_states import STATES, SYNC
+from rag.store import Store
 
 _CACHES = ("embeddings.sqlite", "readings.sqlite", "downloads/addresses.sqlite")
 _ROOM = 3

@@ -23,8 +23,9 @@ from ingest.overlaps import mark_superseded, one_document_an_address
 from ingest.readings import Readings
 from ingest.sandbox import read_source
 from rag.errors import IndexMismatch, NoIndex, SourceUnavailable
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Article, Record
+from rag.store import Store
 
 DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
 EMPTY_PAGE: TypeAdapter[EmptyPage] = TypeAdapter(EmptyPage)

@@ -20,7 +20,7 @@ from ingest.check import Check
 from ingest.fetch.client import Client
 from ingest.sources import Registry
 from rag.errors import SourceUnavailable
-from rag.index import Store
+from rag.store import Store
 
 WITHIN_S = 55.0
 """For all services together; the promise is a minute."""

@@ -43,13 +43,13 @@ from rag.articles import centres, compared
 from rag.embedder import Embedder, Vectors
 from rag.errors import IndexLocked
 from rag.head import Head
-from rag.index import Store
 from rag.index_files import INDEX_FORMAT
 from rag.index_writer import Contents, StoredDocument
 from rag.lexical import acronyms_of
 from rag.models import Chunk, IndexedDocument
 from rag.sentences import chunk_sentences, told
 from rag.source_states import SYNC
+from rag.store import Store
 from rag.text import letters_digits, word_count
 from rag.unwritten import probes
 

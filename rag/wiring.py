@@ -14,7 +14,7 @@ from rag.doubt import Doubter, load_learned
 from rag.embedder import DEFAULT_MODEL, Embedder, check_installed, load_embedder
 from rag.errors import ModelUnavailable
 from rag.glossary import Glossary, load_neutral
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.leaning import Leaning, Turns
 from rag.messages import Messages
 from rag.query import Effort, QueryMaker
@@ -22,6 +22,7 @@ from rag.refusals import Refusals
 from rag.reranker import load_reranker
 from rag.retriever import Retriever, Weights
 from rag.settings import Settings
+from rag.store import Store
 from rag.triage.sorter import Sorter
 from rag.triage.triager import Triager
 from rag.unwritten import Examples, Unwritten

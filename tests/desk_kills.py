@@ -39,8 +39,8 @@ from api.desk.database import Database, known_revisions
 from api.desk.models import NewTicket
 from api.desk.outbox import Outbox
 from api.desk.tickets import Tickets
-from rag.index import Store
 from rag.index_files import INDEX_FORMAT
+from rag.store import Store
 
 logging.getLogger("api.desk").addHandler(logging.NullHandler())
 ASKED = NewTicket("Who decides?", (), None, None, "ada@clinic.example", None, None)

@@ -43,9 +43,9 @@ from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from rag.answerer import Answerer
 from rag.chroma import FOLDER, KINDS, FolderCollections
-from rag.index import Store
 from rag.messages import Messages
 from rag.models import Question
+from rag.store import Store
 
 STATES = ("amber", "birch", "cedar", "delta")
 """Words that tell which state of the sources a text is from."""

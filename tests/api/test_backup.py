@@ -37,7 +37,7 @@ from api.desk.database import DESK, Database, DeskUnavailable, known_revisions
 from api.desk.desk import open_desk
 from api.desk.models import NewTicket, Seen
 from api.desk.persons import Persons
-from rag.index import Store
+from rag.store import Store
 from rag.usage import USAGE
 
 ASKED = NewTicket("Who decides?", (), None, None, "ada@clinic.example", None, None)

@@ -17,7 +17,7 @@ from listening import Address, listening
 from api import connections, limits
 from api.app import Access
 from api.desk.sessions import proof_of
-from rag.index import Store
+from rag.store import Store
 
 TOKEN = "a-token-of-these-tests"  # noqa: S105 - invented
 _OPENAI = ("/v1/chat/", "/v1/models")

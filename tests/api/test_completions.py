@@ -17,8 +17,8 @@ from test_stream import scripted_app
 
 from api.completions import MAX_MESSAGES, CompletionIn
 from api.limits import MAX_BODY
-from rag.index import Store
 from rag.models import Answer, Brought, Delta, Question
+from rag.store import Store
 from rag.usage import USAGE, Usage
 
 TYPED = "zwiebelkuchen"

@@ -21,7 +21,7 @@ from api.desk.desk import open_desk
 from api.desk.drafts import Draft, SeenDraft
 from api.desk.models import Actor, Findings, Seen, Ticket
 from api.desk.publishing import Publisher
-from rag.index import Store
+from rag.store import Store
 
 ANYBODY = Actor("operator", "admin")
 QUESTION = "Who signs when data leave our building?"

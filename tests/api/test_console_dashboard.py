@@ -18,7 +18,7 @@ from pages import one, read
 from api.desk.desk import Desk
 from api.desk.models import Actor, NewTicket
 from api.routes.console_dashboard import Chart, Column
-from rag.index import Store
+from rag.store import Store
 
 ASKED = NewTicket("Who signs?", (), None, "Ada", "ada@clinic.example", "PT", "pt")
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)

@@ -15,9 +15,9 @@ from pages import one, read
 
 from api.desk.desk import Desk
 from api.desk.models import Actor
-from rag.index import Store
 from rag.link_report import LinkKind, LinkPlace, LinkReport, LostLink, write_links
 from rag.models import Part
+from rag.store import Store
 
 ADMIN = Actor("operator", "admin")
 SINCE = "2026-05-04T10:00:00Z"

@@ -21,7 +21,7 @@ from api.desk.__main__ import app as command
 from api.desk.delivery.models import Undelivered
 from api.desk.desk import Desk
 from api.settings import ApiSettings, MailSettings, WebhookSettings, ZammadSettings
-from rag.index import Store
+from rag.store import Store
 
 
 @pytest.fixture

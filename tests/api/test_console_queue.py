@@ -22,7 +22,7 @@ from api.console.ages import ago, lasted
 from api.console.queue import Wanted
 from api.desk.models import Seen, Ticket
 from api.desk.tables import TICKETS
-from rag.index import Store
+from rag.store import Store
 from rag.triage.sorter import FILE, INTENTS
 
 

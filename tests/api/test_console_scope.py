@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
-from rag.index import Store
+from rag.store import Store
 
 
 @pytest.fixture(scope="module")

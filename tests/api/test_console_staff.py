@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from pages import one, read
 
 from api.desk.models import Role
-from rag.index import Store
+from rag.store import Store
 
 NEW: dict[str, Any] = {
     "name": "Ana Sousa", "email": "Ana@Clinic.example", "role": "lead", "country": ["PT", "ES"],

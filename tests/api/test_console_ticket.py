@@ -25,8 +25,8 @@ from api.desk.models import (
     TicketClosed,
 )
 from rag.errors import HelpdeskError, ModelUnavailable
-from rag.index import Store
 from rag.models import Turn
+from rag.store import Store
 
 QUESTION = "How can I share my data?"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

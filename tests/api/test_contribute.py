@@ -24,8 +24,8 @@ from api.desk.models import Actor, Limits
 from api.page.contribution import CATEGORIES, Contribution, is_web, letter_of
 from api.requests import MAX_QUESTION
 from ingest.models import Loaded
-from rag.index import Store
 from rag.messages import FALLBACK, Messages
+from rag.store import Store
 
 MESSAGES = Messages.load(shelf.ROOT / "corpus" / "messages" / "contribute")
 FIELDS: dict[str, Any] = {

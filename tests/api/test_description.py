@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from listening import listening
 
 from api.app import Access
-from rag.index import Store
+from rag.store import Store
 
 sys.path.append(str(Path(__file__).parent.parent / "fuzz"))
 

@@ -28,8 +28,8 @@ from api.desk.models import NewTicket
 from api.desk.retention import Counts
 from api.desk.tables import METADATA
 from rag.errors import BadSetting
-from rag.index import Store
 from rag.models import Answer
+from rag.store import Store
 
 ASKED = NewTicket("Who decides?", (), None, None, "a@b.example", None, None)
 

@@ -23,8 +23,8 @@ from api.console.review import copied, obstacles, personal
 from api.desk.drafts import Content, Draft, DraftStatement
 from api.desk.models import Case, Message, Ticket
 from rag.answerer import Answerer
-from rag.index import Store
 from rag.models import Citation, Evidence
+from rag.store import Store
 from rag.text import pin
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -20,7 +20,7 @@ from api.limits import MAX_BODY
 from api.live import LiveIndex
 from rag import errors
 from rag.answerer import Answerer
-from rag.index import Store
+from rag.store import Store
 
 TYPED = "zwiebelkuchen"
 JSON = {"Content-Type": "application/json"}

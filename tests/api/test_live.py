@@ -16,8 +16,8 @@ from api import live
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.errors import NoIndex
-from rag.index import Store
 from rag.models import Question
+from rag.store import Store
 
 Serve = Callable[[Store], TestClient]
 MEADOW = "The meadow behind the orchard has one gate."

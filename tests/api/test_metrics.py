@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import Access
 from api.metrics import shared_by_workers
-from rag.index import Store
+from rag.store import Store
 
 SHARE = {"question": "How can I share my data?"}
 TYPED = "zwiebelkuchen"

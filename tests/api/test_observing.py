@@ -20,7 +20,7 @@ from problems import problem_of
 from api import logs
 from api.app import Access
 from api.observing import HEADER
-from rag.index import Store
+from rag.store import Store
 
 SHARE = {"question": "How can I share my data?"}
 TYPED = "zwiebelkuchen"

@@ -14,8 +14,8 @@ from api.app import Access
 from api.origins import origin_of
 from api.settings import ApiSettings
 from rag.errors import BadSetting
-from rag.index import Store
 from rag.settings import read_settings
+from rag.store import Store
 
 HOST = "https://www.aurora.example"
 OTHER = "https://elsewhere.example"

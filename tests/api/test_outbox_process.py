@@ -14,7 +14,7 @@ from servers.smtp import SmtpServer
 from servers.webhook import WebhookServer
 from servers.zammad import ZammadServer
 
-from rag.index import Store
+from rag.store import Store
 
 ASKED = {"question": "May our clinic share old samples?", "email": "ada@clinic.example",
          "country": "PT", "consent": True}  # fmt: skip

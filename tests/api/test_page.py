@@ -12,7 +12,7 @@ from pages import ask, one, read
 
 from api.app import Access
 from rag.countries import COUNTRIES
-from rag.index import Store
+from rag.store import Store
 
 SHARE = "How can I share my data?"
 QUESTIONS = 7

@@ -14,8 +14,8 @@ from api.desk.database import DESK
 from api.limits import MAX_FORM
 from api.page.views import mail_address, source_rows, web_address
 from rag.answerer import Answerer
-from rag.index import Store
 from rag.models import IndexedDocument
+from rag.store import Store
 
 SHARE = "How can I share my data?"
 _SENT = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -13,9 +13,9 @@ from pages import one, read
 
 from api.page.page import Page
 from api.page.texts import PageTexts, chosen_language, own_name
-from rag.index import Store
 from rag.language import LANGUAGES
 from rag.messages import FALLBACK, Messages
+from rag.store import Store
 
 FILES = shelf.ROOT / "corpus" / "messages" / "page"
 

@@ -28,8 +28,8 @@ from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.author import Author
 from rag.guard import Guard
-from rag.index import Store
 from rag.settings import GeneratorSettings, Settings
+from rag.store import Store
 from rag.support import Support
 from rag.usage import USAGE
 from rag.wiring import build_model

@@ -17,7 +17,7 @@ import shelf
 from problems import problem_of
 from served import await_status, free_port, start
 
-from rag.index import Store
+from rag.store import Store
 
 TYPED = "zwiebelkuchen"
 

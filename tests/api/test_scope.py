@@ -16,7 +16,7 @@ from api.auth import PROOF
 from api.desk.desk import Desk
 from api.desk.models import NewTicket, Ticket
 from api.desk.sessions import proof_of
-from rag.index import Store
+from rag.store import Store
 
 BODIES: dict[str, dict[str, Any]] = {
     "": {"title": "Mine"},

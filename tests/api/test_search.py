@@ -9,7 +9,7 @@ import shelf
 from fastapi.testclient import TestClient
 from problems import problem_of
 
-from rag.index import Store
+from rag.store import Store
 
 PASSAGE = {
     "rank", "score", "document_id", "source", "path", "title", "section", "url", "page", "label",

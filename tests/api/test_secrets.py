@@ -21,8 +21,8 @@ from served import await_status, free_port, start
 
 from api.settings import ApiSettings
 from rag.errors import BadSetting
-from rag.index import Store
 from rag.settings import Settings, read_settings
+from rag.store import Store
 
 PLANTED = "Queller-Wattwurm-7719"
 

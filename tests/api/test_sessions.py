@@ -21,7 +21,7 @@ from api.desk.database import Database, DeskUnavailable
 from api.desk.desk import Desk
 from api.desk.sessions import IDLE, LASTS, SIGN_IN, Sessions, proof_of
 from api.desk.tables import AUDIT, SESSIONS, SIGN_INS
-from rag.index import Store
+from rag.store import Store
 
 SITE = "https://www.example.org"
 

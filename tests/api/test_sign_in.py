@@ -31,8 +31,8 @@ from api.routes.console_sign_in import page_of
 from api.settings import ApiSettings
 from api.sign_in import SignIn
 from rag.errors import BadSetting
-from rag.index import Store
 from rag.settings import read_settings
+from rag.store import Store
 
 ADA = "ada@clinic.example"
 

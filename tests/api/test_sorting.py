@@ -20,8 +20,8 @@ from api.desk.desk import Desk
 from api.desk.models import Case, Conflict, Findings, NewTicket, Seen
 from api.live import LiveIndex
 from rag.errors import ModelUnavailable
-from rag.index import Store
 from rag.models import Turn
+from rag.store import Store
 from rag.triage.sorter import Sorter
 from rag.triage.triager import Triager
 

@@ -18,7 +18,7 @@ import shelf
 from served import await_status, free_port, running, start
 from servers.chat import ChatServer, stalls, writes
 
-from rag.index import Store
+from rag.store import Store
 
 TYPED = "zwiebelkuchen"
 MAIL = f"{TYPED}@clinic.example"

@@ -21,8 +21,8 @@ from api.app import build_app
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.errors import ModelUnavailable
-from rag.index import Store
 from rag.models import Answer, Brought, Delta, Question
+from rag.store import Store
 from rag.usage import USAGE, Usage
 
 TYPED = "zwiebelkuchen"

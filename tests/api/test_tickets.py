@@ -25,7 +25,7 @@ from api.app import Access
 from api.desk.database import DESK
 from api.desk.desk import open_desk
 from api.desk.models import Actor
-from rag.index import Store
+from rag.store import Store
 
 TOKEN = "harbour-watch-token"  # noqa: S105 - of these tests
 STAFF = {"Authorization": f"Bearer {TOKEN}"}

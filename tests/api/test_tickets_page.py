@@ -18,8 +18,8 @@ from api.desk.database import DeskUnavailable
 from api.desk.desk import Desk
 from api.desk.models import NoSuchTicket, Seen
 from api.limits import MAX_FORM
-from rag.index import Store
 from rag.language import LANGUAGES
+from rag.store import Store
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

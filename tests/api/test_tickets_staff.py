@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from problems import problem_of
 
 from api.app import Access
-from rag.index import Store
+from rag.store import Store
 
 TOKEN = "a-token-of-staff"  # noqa: S105 - of these tests
 STAFF = {"Authorization": f"Bearer {TOKEN}"}

@@ -28,7 +28,7 @@ from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.contacts import Contact
 from rag.embedder import Embedder
-from rag.index import Store
+from rag.store import Store
 from rag.triage.sorter import Sorter
 from rag.triage.triager import Triager
 from rag.usage import USAGE

@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 
 from api.app import Access
 from api.routes.widget import MODULES
-from rag.index import Store
 from rag.language import LANGUAGES
 from rag.messages import FALLBACK, Messages
+from rag.store import Store
 
 SAID = Messages.load(shelf.ROOT / "corpus" / "messages" / "widget")
 SCRIPTS = [

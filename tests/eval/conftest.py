@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "rag"))
 
 import shelf
 
-from rag.index import Store
+from rag.store import Store
 
 
 @pytest.fixture(scope="session")

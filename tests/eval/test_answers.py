@@ -18,8 +18,8 @@ from eval.answers import (
     vital_recall,
 )
 from eval.questions import Judged
-from rag.index import Store
 from rag.models import Answer, Citation, Item, NextStep, Question, Statement
+from rag.store import Store
 
 
 def _citation(marker: int, quote: str, *, kind: str = "source", path: str = "a.md") -> Citation:

@@ -18,9 +18,9 @@ import eval.__main__ as command
 from eval.questions import Judged, read_questions
 from eval.run import SCORES
 from rag.answerer import Answerer
-from rag.index import Store
 from rag.models import Part
 from rag.settings import Settings
+from rag.store import Store
 
 Run = Callable[..., Result]
 QUESTION = {

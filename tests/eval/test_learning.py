@@ -21,8 +21,8 @@ from eval.learning import asks, head, reader
 from eval.learning.asks import Asked, Gain, Numbers, Scores
 from eval.learning.reader import Pair, Reader, Teacher
 from rag.embedder import Vectors
-from rag.index import Store
 from rag.models import Article, ArticleStatement, Ask, Evidence
+from rag.store import Store
 
 ARTICLES, VARIANTS, DIMENSIONS = 50, 6, 16
 

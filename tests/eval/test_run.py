@@ -12,8 +12,8 @@ from eval.questions import Judged
 from eval.run import RUN, SCORES, Row, Run, ask, of_row, run_of, summarise
 from eval.support import lexical_support
 from rag.answerer import Answerer
-from rag.index import Store
 from rag.models import Answer, Passage, Question
+from rag.store import Store
 
 STEWARD = [{"path": "pages/sharing.md", "quote": shelf.NAMES}]
 TRAVEL = [{"path": "pages/sharing.md", "quote": shelf.TRAVEL}]

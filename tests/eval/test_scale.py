@@ -16,9 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "rag"))
 import shelf
 
 from eval import scale
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Passage
 from rag.settings import Settings, read_settings
+from rag.store import Store
 
 
 @pytest.fixture(scope="module")

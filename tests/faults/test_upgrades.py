@@ -19,8 +19,8 @@ from served import free_port
 from api.desk.database import DESK, Database, _upgrade, known_revisions
 from api.desk.doctor import of_desk
 from api.settings import ApiSettings
-from rag.index import Store
 from rag.index_files import INDEX_FORMAT
+from rag.store import Store
 
 QUESTION = {"question": "Who decides about access?"}
 ASKED = {"question": "May we share old samples?", "email": "ada@clinic.example", "consent": True}

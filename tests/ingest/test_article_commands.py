@@ -25,8 +25,8 @@ from ingest.loaders.articles import read_article
 from ingest.loaders.textfile import split_front_matter
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
-from rag.index import Store
 from rag.models import Answer, ArticleNote, Citation
+from rag.store import Store
 from rag.text import pin
 from rag.usage import USAGE, Usage
 

@@ -24,9 +24,9 @@ from ingest.fetch import client
 from ingest.sync import SyncLog
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
-from rag.index import Store
 from rag.link_report import read_links
 from rag.source_states import SourceState
+from rag.store import Store
 
 Write = Callable[..., Path]
 

@@ -36,9 +36,9 @@ from ingest.models import Loaded
 from ingest.readings import Readings
 from ingest.sources import ListedSource, Registry
 from ingest.sync import SyncLog
-from rag.index import Store
 from rag.index_writer import StoredDocument
 from rag.models import Part, Record
+from rag.store import Store
 
 # The shelf lies beside the tests of the core.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "rag"))

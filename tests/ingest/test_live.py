@@ -12,8 +12,8 @@ from ingest.fetch.client import Client
 from ingest.online import of_services
 from ingest.settings import FetchSettings
 from ingest.sources import Registry
-from rag.index import Store
 from rag.settings import Settings
+from rag.store import Store
 
 pytestmark = pytest.mark.live
 

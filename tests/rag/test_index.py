@@ -21,9 +21,10 @@ import rag.index
 import rag.index_files
 from rag.embedder import Vectors
 from rag.errors import HelpdeskError, IndexMismatch, NoIndex
-from rag.index import KEPT, Generation, Store
+from rag.index import Generation
 from rag.models import Filters
 from rag.sentences import chunk_sentences
+from rag.store import KEPT, Store
 
 
 def _small(word: str = "orchard") -> shelf.Shelf:

@@ -17,9 +17,10 @@ from pydantic import ValidationError
 
 from rag import langchain_retriever
 from rag.errors import NoIndex
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.langchain_retriever import HelpdeskRetriever
 from rag.models import Filters, Question
+from rag.store import Store
 
 
 @pytest.fixture

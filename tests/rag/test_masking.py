@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.embedder import Vectors
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Question, Turn
 from rag.query import QueryMaker
 from rag.retriever import Retriever
+from rag.store import Store
 
 PERSONAL = "My name is Odile Vauquelin, call +351 912 345 678."
 SECRETS = ("Odile", "Vauquelin", "912 345 678")

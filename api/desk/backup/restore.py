@@ -38,9 +38,9 @@ from api.desk.backup.settling import (
 from api.desk.database import Database, DeskUnavailable, known_revisions
 from api.desk.retention import deleted
 from api.desk.tables import ANSWERS, AUDIT, METADATA, PASSING, TICKETS
-from rag.index import Store
 from rag.index_files import INDEX_FORMAT
 from rag.source_states import SYNC
+from rag.store import Store
 from rag.usage import USAGE
 
 _HOLDS = ("tickets", "drafts", "staff")

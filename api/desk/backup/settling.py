@@ -23,8 +23,8 @@ from api.desk.backup.backup import ARTICLES, Places
 from api.desk.database import Database, DeskUnavailable
 from api.desk.tables import AUDIT
 from rag.errors import HelpdeskError
-from rag.index import Store
 from rag.source_states import SYNC
+from rag.store import Store
 from rag.usage import USAGE
 
 STAGED = ".restore"
