@@ -92,12 +92,8 @@ def _cure(error: DeskUnavailable) -> str:
 
 
 def _settings(settings: ApiSettings) -> Iterator[Check]:
-    server, mail = settings.server, settings.mail
-    public = urlsplit(server.public_url).hostname
-    hosts = {each.partition(":")[0] if not each.startswith("[") else each for each in server.hosts}
+    mail, public = settings.mail, urlsplit(settings.server.public_url).hostname
     faults = []
-    if public and hosts and public not in hosts:
-        faults.append(f"/mcp is refused under {public}: add it to HELPDESK_SERVER__ALLOWED_HOSTS")
     if settings.inbox.host and not mail.reply_to:
         faults.append(
             "mails are taken in, and answers to ours go nowhere: set HELPDESK_MAIL__REPLY_TO to"

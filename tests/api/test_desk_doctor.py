@@ -104,10 +104,9 @@ def test_a_file_that_others_can_read_and_a_full_disk_are_told(
 @pytest.mark.parametrize(
     ("settings", "cure"),
     [
-        ({"server": {"public_url": "https://help.example"}}, "ALLOWED_HOSTS"),
         (
             {
-                "server": {"public_url": "https://help.example", "allowed_hosts": "help.example"},
+                "server": {"public_url": "https://help.example"},
                 "mail": {"host": "m", "sender": "d@e.example"},
                 "inbox": {"host": "i", "user": "u", "password": "of-both-sides-5c1e"},
             },
@@ -130,6 +129,13 @@ def test_settings_that_contradict_one_another_are_told(
 ) -> None:
     desk = open_desk("", tmp_path / "data", 30)
     assert cure in _faults(desk, ApiSettings.model_validate(settings))["settings"]
+    desk.close()
+
+
+def test_the_host_of_the_public_address_need_not_be_named_twice(tmp_path: Path) -> None:
+    desk = open_desk("", tmp_path / "data", 30)
+    settings = ApiSettings.model_validate({"server": {"public_url": "https://help.example"}})
+    assert "settings" not in _faults(desk, settings)
     desk.close()
 
 
