@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from api.desk.tables import METADATA
 from rag.errors import BadSetting, HelpdeskError
 
 DESK = "desk.sqlite"
@@ -39,6 +40,8 @@ _CONNECT_S = 5
 """How long one waits for a server of databases to take a call."""
 _AGAIN_S = 5
 """After the tables could not be brought up to date, how long nobody tries again."""
+_SCRUB_OWED = "PRAGMA user_version"
+"""A number in the file of SQLite that is its user's; it changes with a transaction, or not."""
 _LATER = "the desk's database is not available; try again later"
 _NEWER = "the desk's tables were made by a later version of this program; run that one"
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -124,7 +127,9 @@ class Database:
         fill: Callable[[Connection], None],
         finish: Callable[[Connection], None],
     ) -> None:
-        """Make all tables anew in one transaction: what was there goes, or nothing changes.
+        """Make the desk's tables anew in one transaction: what was in them goes, or nothing changes.
+
+        Tables of others in the same database stay as they are.
 
         Args:
             revision: That they are made of at first.
@@ -135,9 +140,11 @@ class Database:
             DeskUnavailable: Nothing has changed.
         """
         with self._alone() as connection:
+            ours = {*METADATA.tables, "alembic_version"}
             there = MetaData()
-            there.reflect(connection)
+            there.reflect(connection, only=lambda name, _: name in ours)
             there.drop_all(connection)
+            owe_scrub(connection)
             _upgrade(connection, revision)
             fill(connection)
             _upgrade(connection, "head")
@@ -276,6 +283,17 @@ class Database:
             self._engine.dispose()
             self._opened = now
 
+    def scrub_owed(self) -> bool:
+        """Whether rows were deleted, by whomever, and `scrub` has not been done since.
+
+        Raises:
+            DeskUnavailable: It cannot be read.
+        """
+        if not self._sqlite:
+            return False
+        with self.reading() as connection:
+            return bool(_owed(connection))
+
     def scrub(self) -> None:
         """Leave nothing of deleted rows in the files of SQLite; other engines see to it themselves.
 
@@ -292,11 +310,17 @@ class Database:
         if not self._turns.acquire(timeout=_BUSY_S):
             raise DeskUnavailable
         try:
+            with self._transaction() as reading:
+                owed = _owed(reading)
             with closing(self._engine.raw_connection()) as connection:
                 connection.cursor().execute("VACUUM")
                 emptied = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 if emptied.fetchone()[0]:
                     raise DeskUnavailable
+            with self._transaction(sync="NORMAL") as writing:
+                # Of what another process has deleted meanwhile it is still owed.
+                if _owed(writing) == owed:
+                    writing.exec_driver_sql(f"{_SCRUB_OWED} = 0")
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise _unavailable(error) from None
         finally:
@@ -334,6 +358,18 @@ class Database:
         # sqlite3's own where a connection is opened, SQLAlchemy's from then on.
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise _unavailable(error) from None
+
+
+def owe_scrub(connection: Connection) -> None:
+    """Note that rows go with this transaction, so that whoever comes next scrubs if we cannot."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"{_SCRUB_OWED} = {_owed(connection) + 1}")
+
+
+def _owed(connection: Connection) -> int:
+    """How many deletions there were since the last scrub began."""
+    count: int = connection.exec_driver_sql(_SCRUB_OWED).scalar_one()
+    return count
 
 
 def known_revisions() -> frozenset[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, false, func, select, u
 
 from api.desk.audit import HELPDESK, record
 from api.desk.clock import JUMP, Clock
-from api.desk.database import Database
+from api.desk.database import Database, owe_scrub
 from api.desk.tables import ANSWERS, DRAFTS, FEEDBACK, TICKETS
 
 _LOG = logging.getLogger(__name__)
@@ -61,8 +61,6 @@ class Retention:
         self._conversation_days = conversation_days
         self._ticket_days = ticket_days
         self.clock = Clock(database.data_dir)
-        # Whoever deleted last may have been killed before it had scrubbed.
-        self._owed = True
 
     def forget(self) -> Counts:
         """Delete what has expired, from the files of the database, too.
@@ -84,10 +82,9 @@ class Retention:
             return Counts(0, 0, 0)
         with self._database.writing() as connection:
             gone = deleted(connection, HELPDESK, "expire", *self._expired())
-        self._owed = self._owed or bool(gone)
-        if self._owed:
+        # Whoever deleted last may have been killed before it had scrubbed.
+        if self._database.scrub_owed():
             self._database.scrub()
-            self._owed = False
         return gone
 
     def redate(self) -> Counts:
@@ -179,13 +176,15 @@ def deleted(
     """Delete some answers with their feedback, and some tickets with all that belongs to them.
 
     Args:
-        connection: Of a transaction that writes.
+        connection: Of a transaction that writes; behind it the database has to be scrubbed.
         who: Deletes them, as the audit names it.
         action: One word for why.
         answers: Which answers.
         tickets: Which tickets.
     """
     gone = counted(connection, answers, tickets)
+    if gone:
+        owe_scrub(connection)
     connection.execute(delete(ANSWERS).where(answers))
     ids = list(connection.scalars(delete(TICKETS).where(tickets).returning(TICKETS.c.ticket_id)))
     if ids:

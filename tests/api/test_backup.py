@@ -8,8 +8,7 @@ import shutil
 import sqlite3
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,18 @@ import shelf
 from actors import STAFF
 from alembic import command
 from alembic.config import Config
+from backups import OWN, back_up, bring_back, filled_desk, held, same
 from conftest import app_over
 from fastapi.testclient import TestClient
-from filled import everything, fill
+from filled import fill
 from typer.testing import CliRunner, Result
 
 import api
 from api.desk.__main__ import app as desk_command
 from api.desk.audit import verify
 from api.desk.backup import restore as restoring
-from api.desk.backup.archive import BadBackup, Manifest, Reader, writing
-from api.desk.backup.backup import Places, make_backup
-from api.desk.backup.restore import Restored, restore
+from api.desk.backup.archive import BadBackup, Reader, writing
+from api.desk.backup.backup import Places
 from api.desk.backup.rows import Misfit
 from api.desk.backup.settling import RestoreRefused, finish
 from api.desk.database import DESK, Database, DeskUnavailable, known_revisions
@@ -41,97 +40,74 @@ from rag.store import Store
 from rag.usage import USAGE
 
 ASKED = NewTicket("Who decides?", (), None, None, "ada@clinic.example", None, None)
-OWN = "articles/share/own.md"
-
-
-class Silence:
-    """Shows nothing."""
-
-    @contextmanager
-    def step(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        yield lambda _: None
-
-
-def _backup(database: Database, data_dir: Path, place: Path, *, index: bool = True) -> Manifest:
-    return make_backup(database, Places(data_dir, data_dir), place, Silence(), index=index)
-
-
-def _restore(place: Path, database: Database, data_dir: Path, *, replace: bool = False) -> Restored:
-    return restore(place, database, Places(data_dir, data_dir), Silence(), replace=replace)
-
-
-def _held(database: Database) -> dict[str, Any]:
-    with database.snapshot() as connection:
-        return everything(connection)
-
-
-def _filled(url: str, data_dir: Path, seed: int = 0, count: int = 8) -> Database:
-    database = Database(url, data_dir)
-    database.migrate()
-    with database.writing() as connection:
-        fill(connection, count, seed)
-    return database
-
-
-def _same(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """The same in all tables, but that the audit tells of one restore more."""
-    assert before.keys() == after.keys()
-    audit = ("audit", "audit_head")
-    assert {k: v for k, v in before.items() if k not in audit} == {
-        k: v for k, v in after.items() if k not in audit
-    }
-    assert after["audit"][: len(before["audit"])] == before["audit"]
-    [more] = after["audit"][len(before["audit"]) :]
-    assert more[2:4] == ("operator", "restore")
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_backup_brings_back_every_row_of_every_table(
     database_url: str, tmp_path: Path, seed: int
 ) -> None:
-    database = _filled(database_url, tmp_path / "data", seed)
-    before = _held(database)
+    database = filled_desk(database_url, tmp_path / "data", seed)
+    before = held(database)
     assert all(before.values()), "a table without rows proves nothing"
-    made = _backup(database, tmp_path / "data", tmp_path / "it.zip")
+    made = back_up(database, tmp_path / "data", tmp_path / "it.zip")
     assert {each.name: each.rows for each in made.members} == {
         f"desk/{name}.jsonl": len(rows) for name, rows in before.items()
     }
-    done = _restore(tmp_path / "it.zip", database, tmp_path / "data", replace=True)
+    done = bring_back(tmp_path / "it.zip", database, tmp_path / "data", replace=True)
     assert (done.audit.broken_at, done.audit.rows) == (None, len(before["audit"]))
-    _same(before, _held(database))
+    same(before, held(database))
     assert verify(database).broken_at is None
     database.close()
 
 
 def test_from_sqlite_to_postgresql_and_back_nothing_changes(postgres: Any, tmp_path: Path) -> None:
     own, moved, back = tmp_path / "own", tmp_path / "moved", tmp_path / "back"
-    database = _filled("", own, seed=7)
-    before = _held(database)
-    _backup(database, own, tmp_path / "first.zip")
+    database = filled_desk("", own, seed=7)
+    before = held(database)
+    back_up(database, own, tmp_path / "first.zip")
     there = Database(postgres.fresh(), moved)
-    _restore(tmp_path / "first.zip", there, moved)
-    between = _held(there)
-    _same(before, between)
-    _backup(there, moved, tmp_path / "second.zip")
+    bring_back(tmp_path / "first.zip", there, moved)
+    between = held(there)
+    same(before, between)
+    back_up(there, moved, tmp_path / "second.zip")
     again = Database("", back)
-    _restore(tmp_path / "second.zip", again, back)
-    _same(between, _held(again))
+    bring_back(tmp_path / "second.zip", again, back)
+    same(between, held(again))
     assert verify(again).rows == len(before["audit"]) + 2
     for each in (database, there, again):
         each.close()
+
+
+def test_tables_of_others_are_in_no_backup_and_no_restore_touches_them(
+    database_url: str, tmp_path: Path
+) -> None:
+    database = filled_desk(database_url, tmp_path / "data")
+    kind = "BLOB" if database.engine == "sqlite" else "UUID[]"
+    with database.writing() as connection:
+        # Of a kind that JSON has no word for.
+        connection.exec_driver_sql(f"CREATE TABLE theirs (name TEXT PRIMARY KEY, value {kind})")
+        connection.exec_driver_sql("INSERT INTO theirs (name) VALUES ('kept')")
+    before = held(database)
+    made = back_up(database, tmp_path / "data", tmp_path / "it.zip")
+    assert "desk/theirs.jsonl" not in {each.name for each in made.members}
+    bring_back(tmp_path / "it.zip", database, tmp_path / "data", replace=True)
+    same(before, held(database))
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT name FROM theirs").scalar_one() == "kept"
+    database.close()
 
 
 def test_what_another_engine_cannot_take_is_told_and_nothing_changes(
     postgres: Any, tmp_path: Path
 ) -> None:
     own, other = tmp_path / "own", tmp_path / "other"
-    database = _filled("", own)
+    database = filled_desk("", own)
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE tickets SET question = 'a' || char(0) || 'b'")
-    _backup(database, own, tmp_path / "it.zip")
+    back_up(database, own, tmp_path / "it.zip")
     there = Database(postgres.fresh(), other)
     with pytest.raises(Misfit, match=r"tickets: .* postgresql cannot take"):
-        _restore(tmp_path / "it.zip", there, other)
+        bring_back(tmp_path / "it.zip", there, other)
     assert there.revision() is None
     for each in (database, there):
         each.close()
@@ -147,9 +123,9 @@ def test_articles_counts_and_index_come_back_and_are_answered_from_at_once(
     with TestClient(app_over(Store(own), data_dir=own)) as client:
         said = client.post("/v1/answers", json={"question": "Who decides?"}).json()["text"]
         # While it runs and answers.
-        made = _backup(Database("", own), own, tmp_path / "it.zip")
+        made = back_up(Database("", own), own, tmp_path / "it.zip")
     assert made.generation == shelf.FIRST
-    _restore(tmp_path / "it.zip", Database("", elsewhere), elsewhere)
+    bring_back(tmp_path / "it.zip", Database("", elsewhere), elsewhere)
     assert (elsewhere / OWN).read_text(encoding="utf-8") == "An article."
     assert stat.S_IMODE((elsewhere / DESK).stat().st_mode) == 0o600
     with closing(sqlite3.connect(elsewhere / USAGE)) as counts:
@@ -162,11 +138,11 @@ def test_articles_counts_and_index_come_back_and_are_answered_from_at_once(
 def test_without_the_index_the_one_that_is_there_stays(store: Store, tmp_path: Path) -> None:
     own = tmp_path / "own"
     shutil.copytree(store.directory, own)
-    database = _filled("", own)
-    made = _backup(database, own, tmp_path / "it.zip", index=False)
+    database = filled_desk("", own)
+    made = back_up(database, own, tmp_path / "it.zip", index=False)
     assert made.generation is None
     assert not made.below("index")
-    done = _restore(tmp_path / "it.zip", database, own, replace=True)
+    done = bring_back(tmp_path / "it.zip", database, own, replace=True)
     assert Store(own).current() == shelf.FIRST
     assert any("ingest run" in note for note in done.notes)
     database.close()
@@ -188,17 +164,17 @@ def test_what_is_written_while_a_backup_is_made_is_in_it_whole_or_not_at_all(
         return written(connection, table, sink, progress)
 
     monkeypatch.setattr(making, "written", meanwhile)
-    made = _backup(desk.database, data, tmp_path / "it.zip")
+    made = back_up(desk.database, data, tmp_path / "it.zip")
     rows = {each.name.removesuffix(".jsonl"): each.rows for each in made.members}
     assert rows["desk/tickets"] == rows["desk/audit"], rows
     monkeypatch.undo()
-    _restore(tmp_path / "it.zip", desk.database, data, replace=True)
+    bring_back(tmp_path / "it.zip", desk.database, data, replace=True)
     assert verify(desk.database).broken_at is None
     desk.close()
 
 
 def test_nobody_else_can_read_it_and_nothing_else_is_left(tmp_path: Path) -> None:
-    database = _filled("", tmp_path / "data")
+    database = filled_desk("", tmp_path / "data")
     place = tmp_path / "backups"
     place.mkdir()
     # As a backup that was killed leaves it, and one that runs has it.
@@ -206,7 +182,7 @@ def test_nobody_else_can_read_it_and_nothing_else_is_left(tmp_path: Path) -> Non
     old = os.umask(0)
     try:
         with writing(place / "running.zip"):
-            _backup(database, tmp_path / "data", place / "it.zip")
+            back_up(database, tmp_path / "data", place / "it.zip")
             assert (place / ".running.zip.backup-draft").exists()
             raise InterruptedError
     except InterruptedError:
@@ -216,7 +192,7 @@ def test_nobody_else_can_read_it_and_nothing_else_is_left(tmp_path: Path) -> Non
     assert [each.name for each in place.iterdir()] == ["it.zip"]
     assert stat.S_IMODE((place / "it.zip").stat().st_mode) == 0o600
     with pytest.raises(BadBackup, match="there already"):
-        _backup(database, tmp_path / "data", place / "it.zip")
+        back_up(database, tmp_path / "data", place / "it.zip")
     database.close()
 
 
@@ -247,14 +223,14 @@ def test_one_in_postgresql_is_too(postgres: Any, tmp_path: Path, revision: str) 
 
 def _brought_up_to_date(url: str, tmp_path: Path, revision: str) -> None:
     old = _bring(url, tmp_path / "old", revision)
-    before = _held(old)
+    before = held(old)
     assert all(before.values())
-    made = _backup(old, tmp_path / "old", tmp_path / "it.zip")
+    made = back_up(old, tmp_path / "old", tmp_path / "it.zip")
     assert (made.revision, old.revision()) == (revision, revision)
     new = Database("", tmp_path / "new")
-    _restore(tmp_path / "it.zip", new, tmp_path / "new")
+    bring_back(tmp_path / "it.zip", new, tmp_path / "new")
     assert new.revision() == max(known_revisions())
-    after = _held(new)
+    after = held(new)
     for name, rows in before.items():
         if name not in ("audit", "audit_head", "ticket_words"):
             assert len(after[name]) == len(rows), name
@@ -262,7 +238,7 @@ def _brought_up_to_date(url: str, tmp_path: Path, revision: str) -> None:
     assert verify(new).broken_at is None
     # And in place, as a server does that starts.
     old.migrate()
-    in_place = _held(old)
+    in_place = held(old)
     assert {name: len(rows) for name, rows in in_place.items() if name != "audit"} == {
         name: len(rows) for name, rows in after.items() if name != "audit"
     }
@@ -271,20 +247,20 @@ def _brought_up_to_date(url: str, tmp_path: Path, revision: str) -> None:
 
 
 def test_what_is_there_is_not_replaced_unless_somebody_says_so(tmp_path: Path) -> None:
-    source = _filled("", tmp_path / "source")
-    _backup(source, tmp_path / "source", tmp_path / "it.zip")
+    source = filled_desk("", tmp_path / "source")
+    back_up(source, tmp_path / "source", tmp_path / "it.zip")
     other = tmp_path / "other"
     desk = open_desk("", other, 30)
     ticket, _ = desk.tickets.open(ASKED)
     (other / OWN).parent.mkdir(parents=True)
     (other / OWN).write_text("Mine.")
-    before = _held(desk.database)
+    before = held(desk.database)
     with pytest.raises(RestoreRefused, match=r"1 tickets.*1 articles.*--replace"):
-        _restore(tmp_path / "it.zip", desk.database, other)
-    assert _held(desk.database) == before
-    _restore(tmp_path / "it.zip", desk.database, other, replace=True)
+        bring_back(tmp_path / "it.zip", desk.database, other)
+    assert held(desk.database) == before
+    bring_back(tmp_path / "it.zip", desk.database, other, replace=True)
     assert not (other / OWN).exists(), "it is not in the backup"
-    assert ticket.ticket_id not in json.dumps(_held(desk.database), default=str)
+    assert ticket.ticket_id not in json.dumps(held(desk.database), default=str)
     found = [each.name for each in other.rglob("*") if each.is_file()
              and ASKED.email.encode() in each.read_bytes()]  # fmt: skip
     assert found == [], "the bytes of what was replaced are gone"
@@ -297,16 +273,16 @@ def test_who_was_erased_since_is_erased_again(database_url: str, tmp_path: Path)
     desk = open_desk(database_url, data, 30)
     kept, _ = desk.tickets.open(replace(ASKED, email="bob@clinic.example"))
     gone, _ = desk.tickets.open(ASKED)
-    _backup(desk.database, data, tmp_path / "it.zip")
+    back_up(desk.database, data, tmp_path / "it.zip")
     Persons(desk.database).erase(ASKED.email)
-    done = _restore(tmp_path / "it.zip", desk.database, data, replace=True)
+    done = bring_back(tmp_path / "it.zip", desk.database, data, replace=True)
     assert done.erased == 1
-    assert [row[0] for row in _held(desk.database)["tickets"]] == [kept.ticket_id]
+    assert [row[0] for row in held(desk.database)["tickets"]] == [kept.ticket_id]
     assert verify(desk.database).broken_at is None
     # Where nothing tells of it they are back.
     elsewhere = Database("", tmp_path / "elsewhere")
-    assert _restore(tmp_path / "it.zip", elsewhere, tmp_path / "elsewhere").erased == 0
-    assert gone.ticket_id in [row[0] for row in _held(elsewhere)["tickets"]]
+    assert bring_back(tmp_path / "it.zip", elsewhere, tmp_path / "elsewhere").erased == 0
+    assert gone.ticket_id in [row[0] for row in held(elsewhere)["tickets"]]
     elsewhere.close()
     desk.close()
 
@@ -316,9 +292,9 @@ def test_a_running_server_goes_on_with_what_was_restored(store: Store, tmp_path:
     with TestClient(app_over(store, data_dir=data)) as client:
         desk = client.app.state.services.desk  # type: ignore[attr-defined]
         ticket, token = desk.tickets.open(ASKED)
-        _backup(Database("", data), data, tmp_path / "it.zip")
+        back_up(Database("", data), data, tmp_path / "it.zip")
         desk.handling.reply(STAFF, Seen(ticket.ticket_id, 1), "They do.")
-        _restore(tmp_path / "it.zip", Database("", data), data, replace=True)
+        bring_back(tmp_path / "it.zip", Database("", data), data, replace=True)
         seen = client.get(f"/v1/tickets/{ticket.ticket_id}", params={"token": token}).json()
         assert seen["messages"] == []
         desk.handling.reply(STAFF, Seen(ticket.ticket_id, 1), "They do, again.")
@@ -347,14 +323,14 @@ def _damaged(place: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["cut short", "empty", "nothing of ours", "another row", "one bit"])
 def test_a_damaged_backup_changes_nothing(tmp_path: Path, how: str) -> None:
-    database = _filled("", tmp_path / "data")
-    _backup(database, tmp_path / "data", tmp_path / "it.zip")
+    database = filled_desk("", tmp_path / "data")
+    back_up(database, tmp_path / "data", tmp_path / "it.zip")
     _damaged(tmp_path / "it.zip", how)
-    before = _held(database)
+    before = held(database)
     with pytest.raises(BadBackup) as caught:
-        _restore(tmp_path / "it.zip", database, tmp_path / "data", replace=True)
+        bring_back(tmp_path / "it.zip", database, tmp_path / "data", replace=True)
     assert "\n" not in str(caught.value)
-    assert _held(database) == before
+    assert held(database) == before
     assert not (tmp_path / "data" / ".restore").exists()
     database.close()
 
@@ -371,24 +347,24 @@ def _altered(place: Path, **values: Any) -> None:
 
 @pytest.mark.parametrize("values", [{"revision": "9999"}, {"format": 99}])
 def test_a_backup_of_a_later_version_is_refused(tmp_path: Path, values: dict[str, Any]) -> None:
-    database = _filled("", tmp_path / "data")
-    _backup(database, tmp_path / "data", tmp_path / "it.zip")
+    database = filled_desk("", tmp_path / "data")
+    back_up(database, tmp_path / "data", tmp_path / "it.zip")
     _altered(tmp_path / "it.zip", **values)
     with pytest.raises(BadBackup, match="later version"):
-        _restore(tmp_path / "it.zip", Database("", tmp_path / "new"), tmp_path / "new")
+        bring_back(tmp_path / "it.zip", Database("", tmp_path / "new"), tmp_path / "new")
     assert not (tmp_path / "new" / DESK).exists()
     database.close()
 
 
 def test_a_file_that_would_lie_elsewhere_is_refused(tmp_path: Path) -> None:
-    database = _filled("", tmp_path / "data")
-    made = _backup(database, tmp_path / "data", tmp_path / "it.zip")
+    database = filled_desk("", tmp_path / "data")
+    made = back_up(database, tmp_path / "data", tmp_path / "it.zip")
     for name in ("articles/../../outside.md", "/outside.md", "articles\\..\\outside.md"):
         member = {"name": name, "size": 0, "sha256": "", "rows": None}
         own = [vars(each) for each in made.members]
         _altered(tmp_path / "it.zip", members=[*own, member])
         with pytest.raises(BadBackup, match="cannot be"):
-            _restore(tmp_path / "it.zip", database, tmp_path / "data", replace=True)
+            bring_back(tmp_path / "it.zip", database, tmp_path / "data", replace=True)
     database.close()
 
 
@@ -397,29 +373,29 @@ def test_an_index_of_another_format_is_left_out_and_its_cure_told(
 ) -> None:
     own = tmp_path / "own"
     shutil.copytree(store.directory, own)
-    _backup(_filled("", own), own, tmp_path / "it.zip")
+    back_up(filled_desk("", own), own, tmp_path / "it.zip")
     _altered(tmp_path / "it.zip", index_format=2)
     new = tmp_path / "new"
-    done = _restore(tmp_path / "it.zip", Database("", new), new)
+    done = bring_back(tmp_path / "it.zip", Database("", new), new)
     assert Store(new).current() is None
     assert any("format 2" in note and "ingest run" in note for note in done.notes)
 
 
 def test_a_damaged_database_is_kept_aside_and_replaced(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    database = _filled("", data, count=200)
-    before = _held(database)
-    _backup(database, data, tmp_path / "it.zip")
+    database = filled_desk("", data, count=200)
+    before = held(database)
+    back_up(database, data, tmp_path / "it.zip")
     database.close()
     with (data / DESK).open("r+b") as file:
         file.seek(4096 * 5)
         file.write(b"\xa5" * 4096 * 3)
     damaged = (data / DESK).read_bytes()
     with pytest.raises(RestoreRefused, match=r"damaged.*--replace"):
-        _restore(tmp_path / "it.zip", Database("", data), data)
-    done = _restore(tmp_path / "it.zip", Database("", data), data, replace=True)
+        bring_back(tmp_path / "it.zip", Database("", data), data)
+    done = bring_back(tmp_path / "it.zip", Database("", data), data, replace=True)
     again = Database("", data)
-    _same(before, _held(again))
+    same(before, held(again))
     [aside] = data.glob(f"{DESK}.damaged-*Z")
     assert aside.read_bytes() == damaged
     assert any(str(aside) in note for note in done.notes)
@@ -432,19 +408,19 @@ def test_one_that_fails_midway_leaves_all_as_it_was(
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(store.directory, data, dirs_exist_ok=True)
-    database = _filled(database_url, data, seed=1)
-    _backup(database, data, tmp_path / "it.zip")
+    database = filled_desk(database_url, data, seed=1)
+    back_up(database, data, tmp_path / "it.zip")
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE tickets SET question = 'Another'")
-    before = _held(database)
+    before = held(database)
 
     def failing(*_: object) -> int:
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(restoring, "stored", failing)
     with pytest.raises((OSError, DeskUnavailable)):
-        _restore(tmp_path / "it.zip", database, data, replace=True)
-    assert _held(database) == before
+        bring_back(tmp_path / "it.zip", database, data, replace=True)
+    assert held(database) == before
     assert not (data / ".restore").exists()
     database.close()
 
@@ -454,10 +430,10 @@ def test_one_that_was_killed_is_brought_to_its_end_or_taken_back_by_the_next_sta
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: bool
 ) -> None:
     data = tmp_path / "data"
-    database = _filled("", data, count=2)
+    database = filled_desk("", data, count=2)
     (data / OWN).parent.mkdir(parents=True)
     (data / OWN).write_text("Of the backup.")
-    _backup(database, data, tmp_path / "it.zip")
+    back_up(database, data, tmp_path / "it.zip")
     (data / OWN).write_text("Of later.")
 
     class Killed(BaseException):
@@ -474,13 +450,13 @@ def test_one_that_was_killed_is_brought_to_its_end_or_taken_back_by_the_next_sta
         else:
             patched.setattr(restoring._Restoring, "_commit", killed)
         with pytest.raises(Killed):
-            _restore(tmp_path / "it.zip", database, data, replace=True)
+            bring_back(tmp_path / "it.zip", database, data, replace=True)
     assert (data / ".restore" / "pending.json").exists()
     assert (data / OWN).read_text() == "Of later."
     finish(database, Places(data, data))
     assert (data / OWN).read_text() == ("Of the backup." if counts else "Of later.")
     assert not (data / ".restore").exists()
-    assert ("restore" in [row[3] for row in _held(database)["audit"]]) is counts
+    assert ("restore" in [row[3] for row in held(database)["audit"]]) is counts
     database.close()
 
 
@@ -490,7 +466,7 @@ def _run(*arguments: object) -> Result:
 
 def test_the_commands_say_in_lines_what_they_did(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    _filled("", data).close()
+    filled_desk("", data).close()
     folder = tmp_path / "backups"
     folder.mkdir()
     made = _run("backup", folder)
@@ -514,8 +490,8 @@ def test_the_commands_say_in_lines_what_they_did(tmp_path: Path) -> None:
 
 
 def test_the_manifest_tells_the_versions(tmp_path: Path) -> None:
-    database = _filled("", tmp_path / "data")
-    _backup(database, tmp_path / "data", tmp_path / "it.zip")
+    database = filled_desk("", tmp_path / "data")
+    back_up(database, tmp_path / "data", tmp_path / "it.zip")
     with Reader(tmp_path / "it.zip") as read:
         told = read.manifest
     assert (told.program, told.revision, told.engine) == (

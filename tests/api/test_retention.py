@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from sqlalchemy import insert
 from typer.testing import CliRunner, Result
 
 from api.desk.__main__ import app as command
-from api.desk.database import DESK, DeskUnavailable
+from api.desk.database import DESK, Database, DeskUnavailable, known_revisions, owe_scrub
 from api.desk.desk import Desk, open_desk
 from api.desk.models import Limits, NewTicket, Seen
+from api.desk.persons import Persons
 from api.desk.retention import Counts
 from api.desk.tables import ANSWERS
 from rag.models import Answer, Turn
@@ -166,6 +167,81 @@ def test_while_somebody_reads_it_is_not_said_to_be_gone_and_done_next_time(
         reader.execute("ROLLBACK")
     assert not desk.retention.forget()
     assert _files_with(MARKER, data_dir) == []
+
+
+def _scrubbed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows when a database is written anew."""
+    times: list[str] = []
+    scrub = Database.scrub
+    monkeypatch.setattr(Database, "scrub", lambda self: (times.append("once"), scrub(self)))
+    return times
+
+
+def test_whoever_opens_a_desk_writes_it_anew_only_where_something_was_deleted(
+    desk: Desk, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _answer(desk, "old")
+    _answer(desk, "new")
+    times = _scrubbed(monkeypatch)
+    for expired, scrubbed in ((False, 0), (True, 1), (False, 1)):
+        if expired:
+            _age(data_dir, "answers", DAYS + 1, "answer_id = 'old'")
+        open_desk("", data_dir, DAYS, TICKET_DAYS).close()
+        assert len(times) == scrubbed
+    assert desk.retention.kept().rows == Counts(1, 1, 0)
+
+
+@pytest.mark.parametrize("how", ["forget", "erase"])
+def test_what_was_deleted_by_somebody_who_was_killed_then_is_scrubbed_by_the_next(
+    desk: Desk, data_dir: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    _answer(desk, "answer")
+    _ticket(desk, answer_id="answer")
+    _age(data_dir, "answers", DAYS + 1)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(_: Database) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "scrub", killed)
+        with pytest.raises(Killed):
+            desk.retention.forget() if how == "forget" else Persons(desk.database).erase(ADA)
+    desk.close()
+    times = _scrubbed(monkeypatch)
+    open_desk("", data_dir, DAYS, TICKET_DAYS).close()
+    assert times == ["once"]
+
+
+def test_a_restore_that_was_killed_before_its_end_leaves_the_rest_to_whoever_is_next(
+    desk: Desk,
+) -> None:
+    desk.database.rebuild(max(known_revisions()), lambda _: None, lambda _: None)
+    assert desk.database.scrub_owed()
+
+
+def test_a_scrub_pays_for_nothing_that_is_deleted_while_it_goes_on(desk: Desk) -> None:
+    other = Database("", desk.database.data_dir)
+    seen = []
+
+    def vacuumed(statement: str) -> None:
+        if statement.startswith("PRAGMA wal_checkpoint") and not seen:
+            seen.append(statement)
+            with other._transaction(sync="FULL") as connection:
+                owe_scrub(connection)
+
+    with closing(desk.database._engine.raw_connection()) as connection:
+        connection.set_trace_callback(vacuumed)  # type: ignore[attr-defined]
+    with desk.database.writing() as connection:
+        owe_scrub(connection)
+    with suppress(DeskUnavailable):
+        desk.database.scrub()
+    assert seen
+    assert desk.database.scrub_owed()
+    desk.database.scrub()
+    assert not desk.database.scrub_owed()
 
 
 def _run(*arguments: str, typed: str = "") -> Result:

@@ -15,7 +15,6 @@ from api import __version__
 from api.desk.backup.archive import FORMAT, BadBackup, Manifest, Sink, Writer, writing
 from api.desk.backup.rows import tables_of, written
 from api.desk.database import Database, known_revisions
-from api.desk.tables import PASSING
 from rag.index_files import INDEX_FORMAT, SQLITE
 from rag.source_states import SYNC
 from rag.store import Store
@@ -94,8 +93,6 @@ def _add_desk(out: Writer, database: Database, progress: Progress) -> str:
         raise BadBackup("the desk's tables were made by a later version; back up with that one")
     with database.snapshot() as connection:
         for table in tables_of(connection):
-            if table.name in PASSING:
-                continue
             with progress.step(f"Writing {table.name}", 0) as count:
                 fill = partial(written, connection, table, progress=count)
                 out.add(f"{DESK}/{table.name}.jsonl", fill)

@@ -37,7 +37,7 @@ from api.desk.backup.settling import (
 )
 from api.desk.database import Database, DeskUnavailable, known_revisions
 from api.desk.retention import deleted
-from api.desk.tables import ANSWERS, AUDIT, METADATA, PASSING, TICKETS
+from api.desk.tables import ANSWERS, AUDIT, METADATA, TICKETS
 from rag.index_files import INDEX_FORMAT
 from rag.source_states import SYNC
 from rag.store import Store
@@ -242,11 +242,7 @@ class _Restoring:
         self._notes.append(f"the damaged database is kept as {aside}; remove it when you are sure")
 
     def _fill(self, connection: Connection) -> None:
-        tables = {
-            f"{DESK}/{each.name}.jsonl": each
-            for each in tables_of(connection)
-            if each.name not in PASSING
-        }
+        tables = {f"{DESK}/{each.name}.jsonl": each for each in tables_of(connection)}
         members = {each.name: each for each in self._manifest.below(DESK)}
         if tables.keys() != members.keys():
             raise BadBackup("its tables are not those of its revision")

@@ -30,12 +30,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError
 
 from api.desk.backup.archive import Sink
-from api.desk.tables import PASSING
+from api.desk.tables import METADATA, PASSING
 from rag.errors import HelpdeskError
 
 _AT_ONCE = 2000
 """Rows that are fetched, written or stored together."""
-_VERSION = "alembic_version"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 """Made once: there are millions of rows."""
 
@@ -45,11 +44,14 @@ class Misfit(HelpdeskError):
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """The tables that are there, those that others refer to first."""
+    """The desk's tables that are there and go into a backup, those that others refer to first.
+
+    No revision has dropped or renamed one, so that those of today know all of any revision.
+    What others keep in the same database is not ours to hand on.
+    """
     found = MetaData()
-    found.reflect(connection)
-    left_out = {_VERSION, *PASSING}
-    return [table for table in found.sorted_tables if table.name not in left_out]
+    found.reflect(connection, only=lambda name, _: name in METADATA.tables and name not in PASSING)
+    return found.sorted_tables
 
 
 def written(
