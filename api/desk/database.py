@@ -127,7 +127,7 @@ class Database:
         fill: Callable[[Connection], None],
         finish: Callable[[Connection], None],
     ) -> None:
-        """Make the desk's tables anew in one transaction: what was in them goes, or nothing changes.
+        """Make the desk's tables anew in one transaction: what they held goes, or nothing does.
 
         Tables of others in the same database stay as they are.
 
