@@ -87,7 +87,6 @@ class Database:
             BadSetting: The URL is none, or its driver is not installed.
         """
         self.data_dir = data_dir
-        self._own = None if url else data_dir / DESK
         self._opened: int | None = None
         self._engine = _engine(url, data_dir / DESK)
         # Writers of this process take turns here: SQLite lets them poll, and some starve.
@@ -104,9 +103,9 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """The file of SQLite; None: another engine keeps it, or it is in memory."""
+        """The file of SQLite; None: another engine keeps it, or its URL names no plain file."""
         name = self._engine.url.database
-        return Path(name) if self._sqlite and name else None
+        return Path(name) if self._sqlite and name and not name.startswith("file:") else None
 
     def migrate(self) -> None:
         """Bring the tables up to date; servers that start together take turns.
@@ -185,15 +184,15 @@ class Database:
         """Open a transaction that alters tables, while nobody else does."""
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            if self._own:
+            if self.file:
                 # It holds addresses of people: what SQLite makes by itself anybody could read.
-                self._own.touch(mode=0o600)
+                self.file.touch(mode=0o600)
             with (
                 self.lock(_MIGRATE_S),
                 self._altering() as connection,
             ):
                 yield connection
-            self._opened = self._own.stat().st_ino if self._own else None
+            self._opened = self.file.stat().st_ino if self.file else None
         except CommandError as error:
             raise DeskUnavailable(_NEWER, lasting=True) from error
         except Timeout as error:
@@ -271,10 +270,10 @@ class Database:
         Raises:
             DeskUnavailable: It has gone.
         """
-        if self._own is None:
+        if self.file is None:
             return
         try:
-            now = self._own.stat().st_ino
+            now = self.file.stat().st_ino
         except OSError:
             _LOG.warning("desk database: the file has gone")
             raise DeskUnavailable from None
