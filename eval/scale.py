@@ -38,6 +38,8 @@ from rag.embedder import Embedder, Vectors
 from rag.errors import HelpdeskError
 from rag.glossary import Glossary, load_neutral
 from rag.index import Generation
+from rag.index_reader import IndexFile
+from rag.index_vectors import IndexVectors
 from rag.index_writer import Contents, StoredDocument
 from rag.models import Chunk, IndexedDocument, Part, Question
 from rag.query import standing_texts
@@ -126,11 +128,19 @@ class Report:
 class Exhaustive(Generation):
     """A generation that scores every sentence, to compare with."""
 
+    def __init__(self, directory: Path):
+        """Open it."""
+        super().__init__(directory)
+        with closing(IndexFile(directory)) as file:
+            self.vectors = _EverySentence(file, self.info, self._held)
+
+
+class _EverySentence(IndexVectors):
     def best_sentences(
         self, vector: Vectors, ranking: NDArray[np.float32], pool: int = 0
     ) -> Vectors:
         """Cosine of the best sentence of every chunk."""
-        return super().best_sentences(vector, ranking, max(pool, self.info.chunks))
+        return super().best_sentences(vector, ranking, max(pool, len(self.chunks)))
 
 
 class _Remembered:
@@ -157,10 +167,10 @@ def draw(real: Generation, chunks: int) -> Contents:
     texts = _texts(real, bases, random)
     drawn = [_chunk(number, text) for number, text in enumerate(texts)]
     # A sentence is drawn around one of the chunk's own; a few chunks have none.
-    starts = np.searchsorted(real.sentence_chunks, np.arange(real.info.chunks + 1))
+    starts = np.searchsorted(real.vectors.sentence_chunks, np.arange(real.info.chunks + 1))
     owners = np.repeat(bases, SENTENCES)
     own = starts[owners + 1] - starts[owners]
-    anywhere = random.integers(0, len(real.sentence_chunks), len(owners))
+    anywhere = random.integers(0, len(real.vectors.sentence_chunks), len(owners))
     within = starts[owners] + (random.random(len(owners)) * own).astype(np.int64)
     sentences = np.where(own > 0, within, anywhere)
     return Contents(
@@ -170,9 +180,9 @@ def draw(real: Generation, chunks: int) -> Contents:
         documents=_documents(chunks),
         chunks=drawn,
         chunk_texts=texts,
-        chunk_vectors=_around(real.chunk_vectors, bases, random),
+        chunk_vectors=_around(real.vectors.chunks, bases, random),
         sentence_chunks=np.repeat(np.arange(chunks, dtype=np.int32), SENTENCES),
-        sentence_vectors=_around(real.sentence_vectors, sentences, random),
+        sentence_vectors=_around(real.vectors.sentences, sentences, random),
         gaps=(),
         resources=(),
         topics={},
@@ -318,7 +328,7 @@ def measure(
         measured = tuple(
             Size(
                 chunks=generation.info.chunks,
-                sentences=len(generation.sentence_chunks),
+                sentences=len(generation.vectors.sentence_chunks),
                 build_s=seconds,
                 disk_mb=_megabytes(generation.directory),
                 memory=memory,

@@ -169,13 +169,13 @@ def _vectors(generation: Generation, cure: str) -> Iterator[Check]:
     direction[0] = 1.0
     sizes = (
         generation.info.chunks,
-        len(generation.sentence_chunks),
-        len(generation.ask_articles),
+        len(generation.vectors.sentence_chunks),
+        len(generation.vectors.ask_articles),
     )
     for name, size in zip(_COLLECTIONS, sizes, strict=True):
         if not size:
             continue
-        found, _ = generation.collections.nearest(name, direction, size)
+        found, _ = generation.vectors.collections.nearest(name, direction, size)
         if len(found) != size:
             faults.append(f"a search finds {len(found)} of {size} {name}; {cure}")
     return judged("vectors", f"a search finds all {sum(sizes)}", faults)
@@ -183,9 +183,9 @@ def _vectors(generation: Generation, cure: str) -> Iterator[Check]:
 
 def _mapped(generation: Generation, cure: str) -> Iterator[Check]:
     """Compare the vectors that a search reads with Chroma's; their number is known by now."""
-    kinds = {"chunks": generation.chunk_vectors, "sentences": generation.sentence_vectors}
-    if generation.ask_vectors is not None:
-        kinds["asks"] = generation.ask_vectors
+    kinds = {"chunks": generation.vectors.chunks, "sentences": generation.vectors.sentences}
+    if generation.vectors.asks is not None:
+        kinds["asks"] = generation.vectors.asks
     faults = [
         f"{name}.npy differs from Chroma in {differ} of {len(numbers)} vectors looked up; {cure}"
         for name, mapped in kinds.items()
@@ -204,7 +204,7 @@ def _differing(
 ) -> int:
     if not len(numbers):
         return 0
-    stored = generation.collections.stored(name, numbers)
+    stored = generation.vectors.collections.stored(name, numbers)
     if len(stored) != len(numbers):
         return len(numbers)
     return int((~np.isclose(mapped[numbers], stored, atol=_ALIKE).all(axis=1)).sum())

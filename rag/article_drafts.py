@@ -138,7 +138,7 @@ def material(generation: Generation, query: Query, passages: Sequence[Passage]) 
         # What an article says of a source that is not indexed is no evidence.
         if number is None or passage.chunk.kind == "article":
             continue
-        cosines = generation.sentence_cosines(number, query.vector)
+        cosines = generation.vectors.sentence_cosines(number, query.vector)
         for position, sentence in enumerate(chunk_sentences(passage.chunk)):
             found.append((float(cosines[position]), _material(passage.chunk, sentence)))
     found.sort(key=lambda each: -each[0])

@@ -186,10 +186,10 @@ class Articles:
         own = compared(
             asked[None, :], [query.language], generation.ask_centres, generation.ask_head
         )[0]
-        numbers, cosines = generation.nearest_asks(own, _READ)
+        numbers, cosines = generation.vectors.nearest_asks(own, _READ)
         best: dict[int, float] = {}
         for number, cosine in zip(numbers, cosines, strict=True):
-            best.setdefault(int(generation.ask_articles[number]), float(cosine))
+            best.setdefault(int(generation.vectors.ask_articles[number]), float(cosine))
         named = set(query.countries)
         found = (Match(generation.articles[article], score) for article, score in best.items())
         apt = (

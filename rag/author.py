@@ -215,7 +215,9 @@ class Author:
         if number is None:
             return []
         said = chunk_sentences(passage.chunk)
-        order = np.argsort(-self._generation.sentence_cosines(number, vector), kind="stable")
+        order = np.argsort(
+            -self._generation.vectors.sentence_cosines(number, vector), kind="stable"
+        )
         return [said[int(place)] for place in order[:_CARRIERS]]
 
 

@@ -214,7 +214,7 @@ def _figures(
     for each in _sentences(generation, documents):
         for counted in each.counts:
             by_counted[counted].append(each)
-    bar = _usual(generation.sentence_vectors)
+    bar = _usual(generation.vectors.sentences)
     found: dict[tuple[int, int], tuple[float, Disagreement]] = {}
     for counted, sentences in by_counted.items():
         for near, one, other in _alike(sentences[:_MOST], counted, generation, bar):
@@ -260,7 +260,7 @@ def _alike(
     """Pairs of different documents that speak of the same and give no figure in common."""
     if len(sentences) < 2:
         return
-    vectors = np.asarray(generation.sentence_vectors)[[each.number for each in sentences]]
+    vectors = np.asarray(generation.vectors.sentences)[[each.number for each in sentences]]
     cosines = vectors @ vectors.T
     for (i, one), (j, other) in combinations(enumerate(sentences), 2):
         if one.chunk.document_id == other.chunk.document_id:

@@ -210,9 +210,10 @@ class Doubter:
         best = 0.0
         for chunk in read:
             number = self._generation.chunk_number(chunk.chunk_id)
-            if number is not None and not self._generation.silent[number]:
+            if number is not None and not self._generation.vectors.silent[number]:
                 best = max(
-                    best, float(self._generation.sentence_cosines(number, query.vector).max())
+                    best,
+                    float(self._generation.vectors.sentence_cosines(number, query.vector).max()),
                 )
         return best
 

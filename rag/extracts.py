@@ -146,7 +146,7 @@ class Extractor:
             number = generation.chunk_number(passage.chunk.chunk_id)
             if number is None:
                 continue
-            cosines = generation.sentence_cosines(number, query.vector)
+            cosines = generation.vectors.sentence_cosines(number, query.vector)
             for position, told in enumerate(self._told(passage.chunk)):
                 shared = told.words & asked.keys()
                 vouched = passage.chunk.kind == "article" or bool(told.rests)

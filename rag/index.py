@@ -1,15 +1,7 @@
-"""The index: an immutable generation on disk.
+"""A generation of the index, opened for reading: what was indexed, and how it is searched.
 
-``generations/<id>/`` holds one SQLite file, one Chroma directory and the
-vectors that a search reads from end to end; it is never written again once
-complete. ``current`` names the generation in use and is replaced atomically.
-So a killed ingest harms nothing, and no reader sees half an index (DESIGN 2).
-
-Chunks, sentences and asking variants are scored exactly, from plain arrays mapped into memory:
-a cosine with each of 100,000 chunks takes about as long as to embed the question, the system may
-let go of the memory when others need it, processes share it, and a folder that can only be read
-is enough. Chroma holds every vector besides (docs/decisions/0018): where it is a server, that one
-is asked for the asking variants.
+``generations/<id>/`` holds one SQLite file (`rag.index_reader`), one Chroma directory and the
+vectors that a search reads from end to end (`rag.index_vectors`).
 """
 
 from __future__ import annotations
@@ -25,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chroma import FOLDER, KINDS, Collections, FolderCollections
 from rag.chroma_server import ChromaServer
 from rag.embedder import Vectors
 from rag.errors import (
@@ -34,14 +25,14 @@ from rag.errors import (
 )
 from rag.index_files import (
     ARTICLE,
-    ASKS,
     CARD,
     CHUNK,
     GAP,
     INDEX_FORMAT,
     RESOURCE,
 )
-from rag.index_reader import HEADERS, IndexFile
+from rag.index_reader import IndexFile
+from rag.index_vectors import IndexVectors
 from rag.models import (
     Chunk,
     Filters,
@@ -50,10 +41,6 @@ from rag.models import (
 )
 from rag.planted import hosts
 from rag.text import letters_digits
-
-POOL = 4000
-"""Chunks whose sentences are scored for a query; smaller indexes are scored whole.
-``python -m eval.scale`` shows what is lost."""
 
 _CHUNKS_READ = 5000
 _DOCUMENTS_READ = 500
@@ -125,16 +112,9 @@ class Generation:
         self.standing: Mapping[str, Vectors] = self._file.named("standing")
         self.words = self._file.leg("words", self.info.chunks)
         self.grams = self._file.leg("grams", self.info.chunks)
-        self.sentence_chunks: NDArray[np.int32] = self._file.array("sentence_chunks")
-        self._sentence_starts = np.searchsorted(
-            self.sentence_chunks, np.arange(self.info.chunks + 1)
-        )
-        self.silent: NDArray[np.bool_] = np.diff(self._sentence_starts) == 0
-        """Chunks without a sentence that is indexed by itself."""
         self._chunks_read: dict[int, Chunk] = {}
         self._documents_read: dict[str, tuple[Chunk, ...]] = {}
         self._cards_read: dict[str, IndexedDocument] = {}
-        self.ask_articles: NDArray[np.int32] = self._file.array("ask_articles")
         self.articles = self._file.all(ARTICLE, "articles")
         self.gaps = self._file.all(GAP, "gaps")
         self.resources = self._file.all(RESOURCE, "resources")
@@ -143,46 +123,7 @@ class Generation:
         for name in ("source", "kind", "country", "topic", "labels"):
             found = self._file.rows(f"SELECT {name} FROM chunks ORDER BY number")  # noqa: S608
             self._columns[name] = _Column.of([value for (value,) in found])
-        self._server = server
-        self._server_url = meta.get("server", "")
-        self.chunk_vectors = self._mapped("chunks")
-        self.sentence_vectors = self._mapped("sentences")
-        self.ask_vectors = None if self._server_url else self._own_asks()
-        """Of the asking variants; None: a server has them."""
-
-    def _own_asks(self) -> Vectors:
-        if (self.directory / f"{ASKS}.npy").is_file():
-            return self._mapped(ASKS)
-        # Chroma alone has those of an index that an earlier version wrote.
-        try:
-            found = self.collections.stored(ASKS, np.arange(self._size(ASKS)))
-        except Exception as error:  # Chroma's own, of many kinds
-            raise ValueError("asks has lost vectors") from error
-        if len(found) != self._size(ASKS):
-            raise ValueError("asks has lost vectors")
-        return found
-
-    @cached_property
-    def collections(self) -> Collections:
-        """The vectors as Chroma holds them; in a folder it is opened to be written.
-
-        Raises:
-            ValueError: Its folder has gone.
-            IndexMismatch: The vectors are in a server that is not set, or that has lost them.
-            VectorsUnavailable: The server does not answer.
-        """
-        opened: Collections
-        if not self._server_url:
-            opened = FolderCollections(self.directory / FOLDER)
-        elif self._server:
-            opened = self._server.collections(self.info.generation)
-        else:
-            raise IndexMismatch(
-                f"the vectors of the index are in the Chroma server at {self._server_url}; set"
-                " HELPDESK_CHROMA__URL to it, or build the index anew with: python -m ingest run"
-            )
-        self._held.callback(opened.close)
-        return opened
+        self.vectors = IndexVectors(self._file, self.info, self._held, server)
 
     def topic(self, name: str) -> str:
         """The id of a topic by any of its names.
@@ -211,155 +152,14 @@ class Generation:
                 f"the index was built with {self.info.embedder}, the setting says {embedder};"
                 " rebuild it with: python -m ingest run"
             )
-        if self._server and not self._server_url:
-            raise IndexMismatch(
-                "the vectors of the index are in its own folder, and HELPDESK_CHROMA__URL names a"
-                " server; bring them there with: python -m ingest run"
-            )
-        if self._server_url:
-            for kind in KINDS:
-                if self.collections.count(kind) != self._size(kind):
-                    raise IndexMismatch(
-                        f"the Chroma server has lost vectors of index {self.info.generation};"
-                        " build it anew with: python -m ingest run"
-                    )
+        self.vectors.check()
 
     def close(self) -> None:
-        """Release the files and the memory; what is asked after that fails."""
+        """Close the files: what is read from them after that fails.
+
+        The arrays stay until nobody holds the generation.
+        """
         self._release()
-
-    def nearest_asks(self, vector: Vectors, count: int) -> tuple[NDArray[np.int64], Vectors]:
-        """Find the asking variants nearest to a question.
-
-        Args:
-            vector: A unit vector of shape ``(dimensions,)``, as `rag.articles.compared` makes it.
-            count: How many at most.
-
-        Returns:
-            Their numbers and their cosines, best first.
-
-        Raises:
-            IndexMismatch: The server that holds them has lost some.
-            VectorsUnavailable: It does not answer.
-        """
-        available = min(count, self._size(ASKS))
-        if available == 0:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        if self.ask_vectors is None:
-            numbers, cosines = self.collections.nearest(ASKS, vector, available)
-            self._whole(len(numbers) == available)
-            return numbers, cosines
-        every = _cosines(self.ask_vectors, vector)
-        best = np.argpartition(every, len(every) - available)[len(every) - available :]
-        # Those that are equally near stand in their order.
-        best = best[np.lexsort((best, -every[best]))]
-        return best.astype(np.int64), every[best]
-
-    def asks(self, numbers: NDArray[np.int64]) -> Vectors:
-        """Vectors of some asking variants.
-
-        Args:
-            numbers: Of them, ascending.
-
-        Returns:
-            Shape ``(len(numbers), dimensions)``.
-
-        Raises:
-            IndexMismatch: The server that holds them has lost some.
-            VectorsUnavailable: It does not answer.
-        """
-        if not len(numbers):  # a server would be asked for all
-            return np.empty((0, self.info.dimensions), dtype=np.float32)
-        if self.ask_vectors is not None:
-            return self.ask_vectors[numbers]
-        found = self.collections.stored(ASKS, numbers)
-        self._whole(len(found) == len(numbers))
-        return found
-
-    def _whole(self, whole: bool) -> None:
-        if not whole:
-            raise IndexMismatch(
-                f"the Chroma server has lost vectors of index {self.info.generation};"
-                " build it anew with: python -m ingest run"
-            )
-
-    def _size(self, collection: str) -> int:
-        sizes = {
-            "chunks": self.info.chunks,
-            "sentences": len(self.sentence_chunks),
-            "asks": len(self.ask_articles),
-        }
-        return sizes[collection]
-
-    @property
-    def pooled(self) -> bool:
-        """Whether `best_sentences` leaves chunks out.
-
-        Its cosines are then to be spread between the lowest and the highest of
-        `chunk_cosines`, which lie as far apart (on average 1.01 times at 100,000
-        chunks, 1.2 at 477) and do not depend on the pool.
-        """
-        return self.info.chunks > POOL
-
-    def chunk_cosines(self, vector: Vectors) -> Vectors:
-        """Cosine of every chunk.
-
-        Args:
-            vector: A unit vector of shape ``(dimensions,)``.
-
-        Returns:
-            Shape ``(chunks,)``, in order.
-        """
-        return _cosines(self.chunk_vectors, vector)
-
-    def best_sentences(
-        self, vector: Vectors, ranking: NDArray[np.float32], pool: int = POOL
-    ) -> Vectors:
-        """Cosine of the best sentence of every chunk that may matter.
-
-        An index of up to `pool` chunks is scored whole, of a larger one the
-        `pool` that rank highest so far. Their lowest cosine then says nothing
-        of the index (see `pooled`).
-
-        Args:
-            vector: A unit vector of shape ``(dimensions,)``.
-            ranking: What is known of each chunk so far, more being better; shape ``(chunks,)``.
-            pool: How many chunks.
-
-        Returns:
-            Shape ``(chunks,)``, in order; NaN where a chunk was not scored or has no sentence.
-        """
-        count, starts = self.info.chunks, self._sentence_starts
-        best = np.full(count, np.nan, dtype=np.float32)
-        if count <= pool:
-            chosen = np.arange(count)
-        else:
-            chosen = np.sort(np.argpartition(ranking, count - pool)[count - pool :])
-        lengths = starts[chosen + 1] - starts[chosen]
-        chosen, lengths = chosen[lengths > 0], lengths[lengths > 0]
-        if not len(chosen):
-            return best
-        ends = np.cumsum(lengths)
-        vectors = self.sentence_vectors
-        if count > pool:
-            # The rows of each chunk follow one another: its start, and one more each time.
-            rows = np.arange(ends[-1]) + np.repeat(starts[chosen] - (ends - lengths), lengths)
-            vectors = vectors[rows]
-        best[chosen] = np.maximum.reduceat(_cosines(vectors, vector), ends - lengths)
-        return best
-
-    def sentence_cosines(self, number: int, vector: Vectors) -> Vectors:
-        """Cosines of a chunk's sentences, as `chunk_sentences` orders them.
-
-        Args:
-            number: The chunk's number.
-            vector: A unit vector of shape ``(dimensions,)``.
-
-        Returns:
-            Shape ``(sentences,)``.
-        """
-        first, last = self._sentence_starts[number : number + 2]
-        return _cosines(self.sentence_vectors[first:last], vector)
 
     def allowed(self, filters: Filters) -> NDArray[np.bool_] | None:
         """Which chunks a filter admits; None where there is no limit."""
@@ -486,21 +286,3 @@ class Generation:
             (source, payload)
             for source, payload in self._file.rows("SELECT source, payload FROM leftovers")
         ]
-
-    def _mapped(self, name: str) -> Vectors:
-        """Vectors to be read from end to end."""
-        file = self.directory / f"{name}.npy"
-        with HEADERS:
-            vectors = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-        if vectors.shape != (self._size(name), self.info.dimensions):
-            raise ValueError(f"{name} has lost vectors")
-        return vectors
-
-
-def _cosines(vectors: Vectors, vector: Vectors) -> Vectors:
-    """Cosines of unit vectors with one.
-
-    Not ``vectors @ vector``: BLAS divides that among threads and waits for the
-    last of them, on a busy machine for longer than the sum takes (8 ms for 0.1).
-    """
-    return np.asarray(np.vecdot(vectors, vector), dtype=np.float32)

@@ -132,9 +132,9 @@ class Leaning:
     def _asks(self) -> Vectors:
         """Ways of asking articles, evenly chosen, as they were before the head saw them."""
         generation = self._generation
-        count = len(generation.ask_articles)
+        count = len(generation.vectors.ask_articles)
         chosen = np.unique(np.linspace(0, max(count - 1, 0), _ASKS).astype(np.int64))
-        seen = generation.asks(chosen[chosen < count])
+        seen = generation.vectors.of_asks(chosen[chosen < count])
         if generation.ask_head is None or not len(seen):
             return seen
         plain = np.linalg.lstsq(generation.ask_head, seen.T, rcond=None)[0].T

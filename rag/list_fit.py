@@ -149,7 +149,7 @@ def _cosines(
         return ()
     held = zip(
         chunk_sentences(passage.chunk),
-        generation.sentence_cosines(number, query.vector),
+        generation.vectors.sentence_cosines(number, query.vector),
         strict=True,
     )
     return tuple((letters_digits(sentence.quote), float(cosine)) for sentence, cosine in held)

@@ -221,7 +221,7 @@ class Retriever:
         self, query: Query, allowed: NDArray[np.bool_] | None, matches: Sequence[Match]
     ) -> NDArray[np.float32]:
         generation, weights = self.generation, self.weights.values
-        cosines = generation.chunk_cosines(query.vector)
+        cosines = generation.vectors.chunk_cosines(query.vector)
         named = generation.allowed(Filters(countries=query.countries))
         legs = np.zeros((len(weights), generation.info.chunks), dtype=np.float32)
         legs[0] = generation.words.scores(query.words.typed, query.words.meant)
@@ -232,11 +232,11 @@ class Retriever:
         legs[5] = -self._navigation
         legs[_ARTICLE] = self._articles.support(matches)
         ranking = weights @ legs
-        best = generation.best_sentences(query.vector, _only(ranking, allowed))
+        best = generation.vectors.best_sentences(query.vector, _only(ranking, allowed))
         # What holds no sentence is judged as a whole.
-        best[generation.silent] = cosines[generation.silent]
+        best[generation.vectors.silent] = cosines[generation.vectors.silent]
         # Of a large index not all sentences are looked at; the chunks tell how low they get.
-        legs[3] = _spread(best, cosines if generation.pooled else best)
+        legs[3] = _spread(best, cosines if generation.vectors.pooled else best)
         return legs
 
     @cached_property

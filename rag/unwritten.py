@@ -193,11 +193,11 @@ class Unwritten:
         best = int(empty.argmax())
         if empty[best] < _NEAR:
             return None
-        numbers, near = generation.nearest_asks(own, _RIVALS)
+        numbers, near = generation.vectors.nearest_asks(own, _RIVALS)
         answering = [
             float(cosine)
             for number, cosine in zip(numbers, near, strict=True)
-            if not generation.articles[int(generation.ask_articles[number])].declines
+            if not generation.articles[int(generation.vectors.ask_articles[number])].declines
         ]
         gap = gaps[best]
         nearer = _NEARER_SECTION if gap.section else _NEARER

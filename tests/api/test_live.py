@@ -195,7 +195,7 @@ def test_an_index_is_released_when_the_last_question_to_it_is_answered(tmp_path:
     assert watched.answerer() is not answering
     assert answering.generation.payloads()
     query = HashingEmbedder().queries(["meadow"])[0]
-    assert len(answering.generation.nearest_asks(query, 1)[0]) == 0
+    assert len(answering.generation.vectors.nearest_asks(query, 1)[0]) == 0
     released = answering.generation._release
     assert released.alive
     del answering

@@ -119,9 +119,9 @@ def test_what_a_pool_loses_is_told(real: Generation, monkeypatch: pytest.MonkeyP
 def test_what_is_compared_with_scores_every_sentence(real: Generation) -> None:
     (vector,) = HashingEmbedder().queries([shelf.NAMES])
     ranking = np.arange(real.info.chunks, dtype=np.float32)
-    whole = real.best_sentences(vector, ranking)
+    whole = real.vectors.best_sentences(vector, ranking)
     exhaustive = scale.Exhaustive(real.directory)
-    assert np.array_equal(exhaustive.best_sentences(vector, ranking, pool=2), whole)
+    assert np.array_equal(exhaustive.vectors.best_sentences(vector, ranking, pool=2), whole)
     exhaustive.close()
 
 

@@ -177,11 +177,11 @@ def test_every_chunk_and_sentence_is_found_by_its_own_vector(desk: Desk, write: 
     index = desk.index
     for number, chunk in enumerate(index.all_chunks()):
         (vector,) = desk.model.passages([pipeline.searched_text(chunk)])
-        numbers, cosines = index.collections.nearest("chunks", vector, 1)
+        numbers, cosines = index.vectors.collections.nearest("chunks", vector, 1)
         assert (numbers[0], pytest.approx(1.0, abs=1e-5)) == (number, cosines[0])
         (sentence,) = chunk_sentences(chunk)
         (vector,) = desk.model.passages([sentence.text])
-        assert index.sentence_cosines(number, vector) == pytest.approx([1.0], abs=1e-5)
+        assert index.vectors.sentence_cosines(number, vector) == pytest.approx([1.0], abs=1e-5)
 
 
 def test_a_short_sentence_is_embedded_behind_its_heading_and_a_long_one_by_itself(
@@ -191,7 +191,7 @@ def test_a_short_sentence_is_embedded_behind_its_heading_and_a_long_one_by_itsel
     desk.ingest(write({"ebb.md": page}))
     searched = [EBB, "Tides > Ebb: Boats lie dry.", FLOW]
     for place, vector in enumerate(desk.model.passages(searched)):
-        assert desk.index.sentence_cosines(0, vector)[place] == pytest.approx(1.0, abs=1e-5)
+        assert desk.index.vectors.sentence_cosines(0, vector)[place] == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_second_run_embeds_nothing_and_keeps_the_generation(desk: Desk, write: Write) -> None:
@@ -421,8 +421,8 @@ def test_an_empty_folder_makes_an_empty_index(desk: Desk, write: Write) -> None:
     report = desk.ingest(write({}))
     assert (report.documents, report.chunks, report.problems) == (DocumentCounts(), 0, ())
     assert desk.index.documents() == []
-    assert len(desk.index.chunk_cosines(desk.model.queries(["ebb"])[0])) == 0
-    assert len(desk.index.nearest_asks(desk.model.queries(["ebb"])[0], 5)[0]) == 0
+    assert len(desk.index.vectors.chunk_cosines(desk.model.queries(["ebb"])[0])) == 0
+    assert len(desk.index.vectors.nearest_asks(desk.model.queries(["ebb"])[0], 5)[0]) == 0
 
 
 # Articles
@@ -477,8 +477,10 @@ def test_a_question_of_an_article_finds_its_article(desk: Desk, write: Write) ->
     articles = write({"a.md": ARTICLE, "b.md": other}, "articles")
     desk.ingest(articles=articles)
     index = desk.index
-    numbers, _ = index.collections.nearest("asks", desk.model.queries(["How to coil rope"])[0], 1)
-    assert index.articles[index.ask_articles[numbers[0]]].article_id == "b"
+    numbers, _ = index.vectors.collections.nearest(
+        "asks", desk.model.queries(["How to coil rope"])[0], 1
+    )
+    assert index.articles[index.vectors.ask_articles[numbers[0]]].article_id == "b"
 
 
 def test_one_bad_article_is_a_problem_and_the_rest_is_indexed(desk: Desk, write: Write) -> None:

@@ -45,18 +45,18 @@ def nowhere() -> ChromaServer:
 
 
 def _nearest(generation: Generation) -> list[int]:
-    return generation.nearest_asks(ASKED, 5)[0].tolist()
+    return generation.vectors.nearest_asks(ASKED, 5)[0].tolist()
 
 
 def test_what_a_server_holds_is_found_as_in_a_folder(store: Store, tmp_path: Path) -> None:
     local = shelf.written(tmp_path / "local", shelf.framework()).open()
     opened = store.open()
     opened.check(HashingEmbedder.name)
-    numbers, cosines = opened.nearest_asks(ASKED, 100)
-    assert numbers.tolist() == local.nearest_asks(ASKED, 100)[0].tolist()
-    assert np.abs(cosines - local.nearest_asks(ASKED, 100)[1]).max() < 1e-5
+    numbers, cosines = opened.vectors.nearest_asks(ASKED, 100)
+    assert numbers.tolist() == local.vectors.nearest_asks(ASKED, 100)[0].tolist()
+    assert np.abs(cosines - local.vectors.nearest_asks(ASKED, 100)[1]).max() < 1e-5
     some = np.array([0, 2])
-    assert np.allclose(opened.asks(some), local.asks(some), atol=1e-6)
+    assert np.allclose(opened.vectors.of_asks(some), local.vectors.of_asks(some), atol=1e-6)
     answered, there = shelf.answerer_over(opened), shelf.answerer_over(local)
     for asked in ("How can I share my data?", "Who decides about access?", "What does it cost?"):
         question = Question(asked)

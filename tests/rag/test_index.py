@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import rag.index
 import rag.index_files
+import rag.index_vectors
 from rag.embedder import Vectors
 from rag.errors import HelpdeskError, IndexMismatch, NoIndex
 from rag.index import Generation
@@ -78,18 +79,18 @@ def test_a_document_is_found_by_its_id(generation: Generation) -> None:
 
 def test_the_nearest_vectors_come_first_with_their_cosines(generation: Generation) -> None:
     vector = HashingEmbedder().queries([shelf.ESTONIA])[0]
-    numbers, cosines = generation.collections.nearest("sentences", vector, 1000)
-    assert len(numbers) == len(generation.sentence_chunks)
+    numbers, cosines = generation.vectors.collections.nearest("sentences", vector, 1000)
+    assert len(numbers) == len(generation.vectors.sentence_chunks)
     assert sorted(numbers) == list(range(len(numbers)))
     assert cosines[0] == pytest.approx(1, abs=1e-4)
     assert (np.diff(cosines) <= 1e-6).all()
-    nearest = generation.chunk(int(generation.sentence_chunks[numbers[0]]))
+    nearest = generation.chunk(int(generation.vectors.sentence_chunks[numbers[0]]))
     assert nearest.title == "Estonia"
 
 
 def test_no_more_neighbours_are_given_than_asked_for(generation: Generation) -> None:
     vector = HashingEmbedder().queries(["a gate"])[0]
-    numbers, cosines = generation.collections.nearest("chunks", vector, 2)
+    numbers, cosines = generation.vectors.collections.nearest("chunks", vector, 2)
     assert len(numbers) == len(cosines) == 2
 
 
@@ -125,7 +126,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generation]:
 def _best_by_hand(generation: Generation, vector: Vectors) -> list[float]:
     found = [float("nan")] * generation.info.chunks
     for owner, sentence in zip(
-        generation.sentence_chunks, generation.sentence_vectors, strict=True
+        generation.vectors.sentence_chunks, generation.vectors.sentences, strict=True
     ):
         cosine = float(sentence.astype(np.float64) @ vector.astype(np.float64))
         found[owner] = max(cosine, found[owner]) if found[owner] == found[owner] else cosine
@@ -134,8 +135,8 @@ def _best_by_hand(generation: Generation, vector: Vectors) -> list[float]:
 
 def test_every_chunk_is_scored_exactly(many: Generation) -> None:
     for vector in _unit(5):
-        exact = many.chunk_vectors.astype(np.float64) @ vector.astype(np.float64)
-        cosines = many.chunk_cosines(vector)
+        exact = many.vectors.chunks.astype(np.float64) @ vector.astype(np.float64)
+        cosines = many.vectors.chunk_cosines(vector)
         assert cosines.shape == (MANY,)
         assert np.abs(cosines - exact).max() < 1e-6
         assert np.argsort(-cosines)[:20].tolist() == np.argsort(-exact)[:20].tolist()
@@ -143,14 +144,14 @@ def test_every_chunk_is_scored_exactly(many: Generation) -> None:
 
 def test_chunks_are_scored_as_the_vector_store_scores_them(many: Generation) -> None:
     (vector,) = _unit(1)
-    numbers, cosines = many.collections.nearest("chunks", vector, MANY)
-    assert np.allclose(many.chunk_cosines(vector)[numbers], cosines, atol=1e-5)
+    numbers, cosines = many.vectors.collections.nearest("chunks", vector, MANY)
+    assert np.allclose(many.vectors.chunk_cosines(vector)[numbers], cosines, atol=1e-5)
 
 
 def test_the_best_sentence_of_each_chunk_is_found_exactly(many: Generation) -> None:
     for vector in _unit(5):
         exact = _best_by_hand(many, vector)
-        found = many.best_sentences(vector, np.zeros(MANY, dtype=np.float32))
+        found = many.vectors.best_sentences(vector, np.zeros(MANY, dtype=np.float32))
         assert np.array_equal(np.isnan(found), np.isnan(exact))
         assert np.isnan(found).sum() == MANY / 10
         assert np.allclose(found, exact, atol=1e-6, equal_nan=True)
@@ -158,9 +159,9 @@ def test_the_best_sentence_of_each_chunk_is_found_exactly(many: Generation) -> N
 
 def test_a_pool_scores_what_leads_as_the_whole_does(many: Generation) -> None:
     for vector in _unit(5):
-        ranking = many.chunk_cosines(vector)
-        whole = many.best_sentences(vector, ranking)
-        pooled = many.best_sentences(vector, ranking, pool=100)
+        ranking = many.vectors.chunk_cosines(vector)
+        whole = many.vectors.best_sentences(vector, ranking)
+        pooled = many.vectors.best_sentences(vector, ranking, pool=100)
         leading = np.argsort(-ranking)[:100]
         assert np.array_equal(pooled[leading], whole[leading], equal_nan=True)
         rest = np.setdiff1d(np.arange(MANY), leading)
@@ -170,9 +171,11 @@ def test_a_pool_scores_what_leads_as_the_whole_does(many: Generation) -> None:
 def test_a_pool_leads_to_the_same_first_ten(many: Generation) -> None:
     shared = []
     for vector in _unit(20):
-        ranking = many.chunk_cosines(vector)
+        ranking = many.vectors.chunk_cosines(vector)
         whole, pooled = (
-            np.argsort(-(ranking + 0.3 * np.nan_to_num(many.best_sentences(vector, ranking, n))))
+            np.argsort(
+                -(ranking + 0.3 * np.nan_to_num(many.vectors.best_sentences(vector, ranking, n)))
+            )
             for n in (MANY, 200)
         )
         shared.append(len(set(whole[:10].tolist()) & set(pooled[:10].tolist())))
@@ -182,15 +185,15 @@ def test_a_pool_leads_to_the_same_first_ten(many: Generation) -> None:
 def test_only_an_index_larger_than_the_pool_is_pooled(
     many: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not many.pooled
-    monkeypatch.setattr(rag.index, "POOL", MANY)
-    assert not many.pooled
-    monkeypatch.setattr(rag.index, "POOL", MANY - 1)
-    assert many.pooled
+    assert not many.vectors.pooled
+    monkeypatch.setattr(rag.index_vectors, "POOL", MANY)
+    assert not many.vectors.pooled
+    monkeypatch.setattr(rag.index_vectors, "POOL", MANY - 1)
+    assert many.vectors.pooled
 
 
 def test_vectors_are_mapped_and_postings_read_in_place(many: Generation) -> None:
-    for vectors in (many.chunk_vectors, many.sentence_vectors):
+    for vectors in (many.vectors.chunks, many.vectors.sentences):
         base: object = vectors
         while isinstance(base, np.ndarray):
             base = base.base
@@ -208,25 +211,27 @@ def test_what_chroma_holds_comes_in_order_without_what_is_not_there(
     made = shelf.contents(shelf.framework())
     expected: Vectors = getattr(made, f"{kind.removesuffix('s')}_vectors")
     numbers = np.array([0, 2, len(expected) + 5])
-    assert np.allclose(generation.collections.stored(kind, numbers), expected[[0, 2]], atol=1e-6)
-    assert len(generation.collections.stored(kind, numbers[2:])) == 0
+    assert np.allclose(
+        generation.vectors.collections.stored(kind, numbers), expected[[0, 2]], atol=1e-6
+    )
+    assert len(generation.vectors.collections.stored(kind, numbers[2:])) == 0
 
 
 def test_asking_variants_are_compared_exactly_as_chroma_does(generation: Generation) -> None:
     made = shelf.contents(shelf.framework()).ask_vectors
     for text in ("How can I share my data?", "Which form?", "costs of storage"):
         vector = HashingEmbedder().queries([text])[0]
-        numbers, cosines = generation.nearest_asks(vector, len(made) + 5)
+        numbers, cosines = generation.vectors.nearest_asks(vector, len(made) + 5)
         assert len(numbers) == len(made)
         assert np.abs(cosines - (made @ vector)[numbers]).max() < 1e-6
         assert (np.diff(cosines) <= 0).all()
-        _, chromas = generation.collections.nearest("asks", vector, len(made))
+        _, chromas = generation.vectors.collections.nearest("asks", vector, len(made))
         assert np.abs(cosines - chromas).max() < 1e-5
-        few, _ = generation.nearest_asks(vector, 2)
+        few, _ = generation.vectors.nearest_asks(vector, 2)
         assert few.tolist() == numbers[:2].tolist()
     some = np.array([0, 2])
-    assert np.array_equal(generation.asks(some), made[some])
-    assert generation.asks(some[:0]).shape == (0, 64)
+    assert np.array_equal(generation.vectors.of_asks(some), made[some])
+    assert generation.vectors.of_asks(some[:0]).shape == (0, 64)
 
 
 def test_sentence_cosines_follow_the_sentences_of_the_chunk(generation: Generation) -> None:
@@ -234,7 +239,7 @@ def test_sentence_cosines_follow_the_sentences_of_the_chunk(generation: Generati
     vector = model.queries([shelf.NAMES])[0]
     found = chunk_sentences(generation.chunk(0))
     expected = model.passages([sentence.text for sentence in found]) @ vector
-    assert np.allclose(generation.sentence_cosines(0, vector), expected, atol=1e-5)
+    assert np.allclose(generation.vectors.sentence_cosines(0, vector), expected, atol=1e-5)
     assert found[int(np.argmax(expected))].text == shelf.NAMES
 
 
@@ -298,9 +303,9 @@ def test_an_empty_shelf_is_an_index_too(tmp_path: Path) -> None:
     assert opened.info.chunks == 0
     assert opened.documents() == []
     for collection in ("chunks", "sentences", "asks"):
-        assert len(opened.collections.nearest(collection, vector, 10)[0]) == 0
-    assert opened.chunk_cosines(vector).shape == (0,)
-    assert opened.best_sentences(vector, np.empty(0, dtype=np.float32)).shape == (0,)
+        assert len(opened.vectors.collections.nearest(collection, vector, 10)[0]) == 0
+    assert opened.vectors.chunk_cosines(vector).shape == (0,)
+    assert opened.vectors.best_sentences(vector, np.empty(0, dtype=np.float32)).shape == (0,)
     nothing = opened.allowed(Filters(sources=("aurora",), labels=("required",)))
     assert nothing is not None
     assert nothing.shape == (0,)
@@ -486,7 +491,10 @@ def test_a_generation_is_never_written_to_by_readers(tmp_path: Path) -> None:
 def _nearest(store: Store) -> list[int]:
     vector = HashingEmbedder().queries(["How can I share my data?"])[0]
     with closing(store.open()) as opened:
-        return [*opened.nearest_asks(vector, 3)[0].tolist(), *opened.asks(np.arange(2)).shape]
+        return [
+            *opened.vectors.nearest_asks(vector, 3)[0].tolist(),
+            *opened.vectors.of_asks(np.arange(2)).shape,
+        ]
 
 
 @pytest.mark.parametrize("harm", ["_without_vectors", "_garbage_vectors"])
@@ -516,12 +524,12 @@ def test_many_threads_read_at_once(generation: Generation) -> None:
             for turn in range(10):
                 wanted = (number + turn) % len(chunks)
                 vector = model.passages([f"{chunks[wanted].heading}\n{chunks[wanted].text}"])[0]
-                found, cosines = generation.collections.nearest("chunks", vector, 3)
+                found, cosines = generation.vectors.collections.nearest("chunks", vector, 3)
                 assert found[0] == wanted
                 assert cosines[0] > 0.999
                 assert generation.chunk(wanted) == chunks[wanted]
                 assert generation.chunk_number(chunks[wanted].chunk_id) == wanted
-                assert len(generation.sentence_cosines(wanted, vector)) == len(
+                assert len(generation.vectors.sentence_cosines(wanted, vector)) == len(
                     chunk_sentences(chunks[wanted])
                 )
         except BaseException as error:  # noqa: BLE001 - told in the main thread
@@ -538,12 +546,17 @@ def test_many_threads_read_at_once(generation: Generation) -> None:
 def test_many_threads_score_alike(many: Generation) -> None:
     vectors = _unit(8)
     ranking = np.zeros(MANY, dtype=np.float32)
-    expected = [(many.chunk_cosines(each), many.best_sentences(each, ranking)) for each in vectors]
+    expected = [
+        (many.vectors.chunk_cosines(each), many.vectors.best_sentences(each, ranking))
+        for each in vectors
+    ]
 
     def score(number: int) -> bool:
         cosines, best = expected[number % 8]
-        return np.array_equal(many.chunk_cosines(vectors[number % 8]), cosines) and np.array_equal(
-            many.best_sentences(vectors[number % 8], ranking), best, equal_nan=True
+        return np.array_equal(
+            many.vectors.chunk_cosines(vectors[number % 8]), cosines
+        ) and np.array_equal(
+            many.vectors.best_sentences(vectors[number % 8], ranking), best, equal_nan=True
         )
 
     with ThreadPoolExecutor(8) as threads:
@@ -620,7 +633,7 @@ def test_many_threads_may_open_one_index_at_once(tmp_path: Path) -> None:
 
     def look() -> None:
         opened = store.open()
-        found.append(len(opened.collections.nearest("chunks", query, 5)[0]))
+        found.append(len(opened.vectors.collections.nearest("chunks", query, 5)[0]))
         opened.close()
 
     threads = [threading.Thread(target=look) for _ in range(12)]
@@ -636,6 +649,10 @@ def test_closing_one_of_two_that_are_open_leaves_the_other(tmp_path: Path) -> No
     one, other = store.open(), store.open()
     one.close()
     assert (
-        len(other.collections.nearest("chunks", HashingEmbedder().queries(["orchard"])[0], 5)[0])
+        len(
+            other.vectors.collections.nearest(
+                "chunks", HashingEmbedder().queries(["orchard"])[0], 5
+            )[0]
+        )
         == 1
     )

