@@ -2,7 +2,6 @@
 # checkout with nothing but Python 3.11+, pip and make.
 
 PYTHON ?= python3
-PORT ?= 8000
 # Where the CPU build of PyTorch comes from; empty: the default registry.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := torch==2.13.0
@@ -31,7 +30,7 @@ help:  ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */make \1|/' | column -t -s '|'
 
 serve: $(VENV)/.runtime  ## Install, build the index if there is none, serve on http://127.0.0.1:8000
-	@PORT=$(PORT) $(PY) -m api
+	@$(if $(PORT),PORT=$(PORT)) $(PY) -m api
 
 test: $(VENV)/.dev  ## Install what the tests need and run them
 	@HF_HUB_OFFLINE=1 $(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)

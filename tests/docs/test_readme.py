@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
+
+import pytest
 
 _MARKER = re.compile(r"\[\[\d+\]\]\([^)]*\)|\s*\[\^[^]]*\]")
 
@@ -26,3 +29,23 @@ def test_the_answer_on_the_first_screen_is_what_the_article_says(root: Path) -> 
 
 def test_the_readme_is_short(root: Path) -> None:
     assert len((root / "README.md").read_text(encoding="utf-8").splitlines()) < 200
+
+
+def test_make_serve_names_a_port_only_where_one_is_given(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+
+    def started(*given: str) -> str:
+        said = subprocess.run(
+            ["make", "--dry-run", "serve", *given],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return said.stdout.splitlines()[-1]
+
+    # Otherwise what `.env` says of it would never count.
+    assert started() == ".venv/bin/python -m api"
+    assert started("PORT=8001") == "PORT=8001 .venv/bin/python -m api"
