@@ -32,7 +32,7 @@ from api.gapping import Gapping
 from api.headers import SecurityHeaders
 from api.hosts import Hosts, known_hosts
 from api.limits import BodyLimit, HeadLimit
-from api.live import LiveIndex
+from api.live import LiveIndex, why_not
 from api.mcp_server import McpServer
 from api.metrics import Metrics
 from api.observing import Observed
@@ -210,9 +210,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     try:
         await answering.warm_up()
-    except HelpdeskError as error:
+    except Exception as error:  # noqa: BLE001 - a disk or a folder fails in many ways
         # The server lives and can be asked; `/readyz` tells it, too.
-        _LOG.warning("no question can be answered: %s", error)
+        _LOG.warning("no question can be answered: %s", why_not(error))
     publishing: Publishing = app.state.publishing
     with suppress(HelpdeskError):
         await publishing.resume()

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from anyio import CapacityLimiter, Lock, move_on_after, to_thread
 
 from api.desk.database import DeskUnavailable
 from api.desk.tally import Tally
-from api.live import LiveIndex
+from api.live import LiveIndex, why_not
 from rag.answerer import Answerer
-from rag.errors import HelpdeskError
 from rag.models import IndexInfo
 from rag.source_states import SYNC, SourceState, read_states
 
@@ -33,16 +33,16 @@ class Checkup:
     """What was found."""
 
     info: IndexInfo | None
-    """Of the index that answers; None: nothing can be answered."""
+    """Of the index that is open; None: none is."""
     unready: str | None
-    """Why not."""
+    """Why nothing can be answered; None: questions are."""
     index_age_s: float
     """Since it was built; a source that has not changed does not make it any younger."""
     stale_articles: int
     """Articles that hold on to sentences that have gone."""
     sources: Mapping[str, SourceState]
     disk_free: int | None
-    """Bytes; None: nobody can tell."""
+    """Bytes where the data directory is; None: nobody can tell."""
     desk: Tally | None
     """None: its database cannot be had."""
     model_trouble: str | None
@@ -80,12 +80,17 @@ class Checkups:
     async def read(self) -> Checkup:
         """Return how the server fares."""
         async with self._turn:
-            of = (self._index.current, id(self._index.serving))
+            # A shared folder may hang, and then only this waits for it.
+            of = await to_thread.run_sync(self._seen)
             old = time.monotonic() - self._made_at >= self._fresh_s
             if self._last is None or old or of != self._made_of:
                 self._last = await self._made()
                 self._made_at, self._made_of = time.monotonic(), of
             return self._last
+
+    def _seen(self) -> tuple[str | None, int]:
+        """What makes a checkup that was made before an old one."""
+        return self._index.current, id(self._index.serving)
 
     async def _made(self) -> Checkup:
         tally, why = await self._desk()
@@ -106,13 +111,15 @@ class Checkups:
         answerer, unready = None, None
         try:
             answerer = self._index.answerer()
-        except HelpdeskError as error:
-            unready = str(error)
+            # Since it was opened a server that holds its vectors may have gone, or lost them.
+            answerer.generation.check(answerer.generation.info.embedder)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            unready = why_not(error)
         info = answerer.generation.info if answerer else None
         known = read_states(self._index.directory / SYNC)
         # They speak of one generation; of another they know nothing.
         sources = known.sources if info and known.generation == info.generation else {}
-        free = _free(self._index)
+        free = _free(self._index.data_dir)
         troubles = [
             *self._of_index(answerer, sources),
             *([_NO_DESK.format(no_desk)] if tally is None else []),
@@ -137,7 +144,9 @@ class Checkups:
         if answerer is None:
             return
         answers, current = answerer.generation.info.generation, self._index.current
-        if current != answers and self._index.unopened:
+        if current is None:
+            yield _NO_CURRENT.format(answers)
+        elif current != answers and self._index.unopened:
             yield _UNOPENED.format(current, answers, self._index.unopened)
         for name, state in sorted(sources.items()):
             if state.stale:
@@ -146,6 +155,11 @@ class Checkups:
             yield _NO_MODEL.format(answerer.model_trouble)
 
 
+_NO_CURRENT = (
+    "the index has gone from its folder, and {} answers only until the server ends: look after how"
+    " the data directory, or HELPDESK_INDEX_DIR, is mounted, or build one with: python -m ingest"
+    " run"
+)
 _UNOPENED = "the new index {} does not open, and {} still answers: {}"
 _STALE = (
     "source {} could not be had the last time, and is answered from as it was read on {}:"
@@ -163,23 +177,30 @@ _DEAD = (
     "{} messages could not be delivered: python -m api.desk outbox list says why, python -m"
     " api.desk outbox retry tries again"
 )
-_LOW = "{} MB of disk are left, and less than {} may be too little for the next index: make room"
+_LOW = "{} MB of disk are left {}, and less than {} may be too little for {}: make room"
 _READ_ONLY = (
-    "the data directory cannot be written, so that no index is built and no ticket taken: look"
-    " after its owner and how it is mounted"
+    "the data directory cannot be written, so that {}: look after its owner and how it is mounted"
 )
 
 
 def _of_disk(index: LiveIndex, free: int | None) -> Iterator[str]:
-    if free is not None and free < LOW_DISK:
-        yield _LOW.format(free // 1_000_000, LOW_DISK // 1_000_000)
+    apart = index.directory != index.data_dir
+    places = [(free, "where the data directory is", "tickets" if apart else "the next index")]
+    # An index elsewhere that cannot be written is another host's to build.
+    if apart and os.access(index.directory, os.W_OK):
+        places.append((_free(index.directory), "in HELPDESK_INDEX_DIR", "the next index"))
+    for left, where, what in places:
+        if left is not None and left < LOW_DISK:
+            yield _LOW.format(left // 1_000_000, where, LOW_DISK // 1_000_000, what)
     if index.data_dir.is_dir() and not os.access(index.data_dir, os.W_OK):
-        yield _READ_ONLY
+        lost = "no ticket is taken" if apart else "no index is built and no ticket taken"
+        yield _READ_ONLY.format(lost)
 
 
-def _free(index: LiveIndex) -> int | None:
+def _free(folder: Path) -> int | None:
+    """Bytes; None: nobody can tell."""
     try:
-        return shutil.disk_usage(index.data_dir).free
+        return shutil.disk_usage(folder).free
     except OSError:
         return None
 

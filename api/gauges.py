@@ -13,7 +13,7 @@ from api.desk.tally import Tally
 
 def gauges_of(found: Checkup) -> Iterator[Metric]:
     """Yield them; what is not known is left out."""
-    yield _one("ready", "1 if questions can be answered.", found.info is not None)
+    yield _one("ready", "1 if questions can be answered.", found.unready is None)
     yield _one("troubles", "Things to look after; /readyz names them.", len(found.troubles))
     if found.info:
         built = datetime.fromisoformat(found.info.built_at).timestamp()

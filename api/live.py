@@ -97,10 +97,10 @@ class LiveIndex:
             try:
                 built = self._build()
                 warm_up(built)
-            except HelpdeskError as error:
+            except Exception as error:  # noqa: BLE001 - a disk or a folder fails in many ways
+                self._why = why_not(error)
                 if self._failed != current:
-                    _LOG.warning("generation %s does not open: %s", current, error)
-                self._why = str(error)
+                    _LOG.warning("generation %s does not open: %s", current, self._why)
                 soon = isinstance(error, VectorsUnavailable)
                 self._failed = current
                 self._again_at = time.monotonic() + (0 if soon else _BROKEN_AGAIN_S)
@@ -133,3 +133,10 @@ def warm_up(answerer: Answerer) -> None:
     """
     for _ in answerer.stream(_FIRST, rewritten=False):
         pass
+
+
+def why_not(error: Exception) -> str:
+    """Say why an index does not answer; what is not ours may hold anything, and is told by kind."""
+    if isinstance(error, HelpdeskError):
+        return str(error)
+    return f"it cannot be read ({type(error).__name__}): look after the disk or folder it lies on"

@@ -80,7 +80,7 @@ async def readyz(request: Request) -> Response:
     """Say whether questions are answered, 503 while they are not, and what is amiss besides."""
     checkups: Checkups = request.app.state.checkups
     found = await checkups.read()
-    if found.info is None:
+    if found.info is None or found.unready is not None:
         told = problem_body(503, found.unready or "", **Found.of(found))
         problem = "application/problem+json"
         return JSONResponse(told, status_code=503, media_type=problem, headers=_PRIVATE)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -123,6 +125,70 @@ def test_little_disk_and_one_that_cannot_be_written_are_troubles(
     # Root may write anywhere but on a disk that is mounted to be read.
     monkeypatch.setattr("os.access", lambda *_: False)
     assert "cannot be written" in _degraded(opened)[1]
+
+
+def test_of_an_index_on_another_disk_what_lies_where_is_told(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full: list[Path] = []
+    usage = shutil.disk_usage
+
+    def used(folder: Path) -> Any:
+        return usage(folder)._replace(free=1_000_000 if folder in full else 10**10)
+
+    monkeypatch.setattr("shutil.disk_usage", used)
+    with TestClient(app_over(store, data_dir=tmp_path)) as client:
+        client.app.state.checkups._fresh_s = 0  # type: ignore[attr-defined]
+        client.app.state.services.index.data_dir = tmp_path  # type: ignore[attr-defined]
+        full[:] = [store.directory]
+        trouble = _degraded(client)[1]
+        assert "1 MB of disk are left in HELPDESK_INDEX_DIR" in trouble
+        assert "too little for the next index" in trouble
+        full[:] = [tmp_path]
+        trouble = _degraded(client)[1]
+        assert "left where the data directory is" in trouble
+        assert "too little for tickets" in trouble
+        full.clear()
+        monkeypatch.setattr("os.access", lambda *_: False)
+        # Another host builds the index, which can only be read from here.
+        trouble = _degraded(client)[1]
+        assert "no ticket is taken" in trouble
+        assert "index" not in trouble
+
+
+def test_an_index_that_has_gone_from_its_folder_is_a_trouble_while_it_still_answers(
+    opened: TestClient, tmp_path: Path
+) -> None:
+    (tmp_path / "current").rename(tmp_path / "elsewhere")
+    told, trouble = _degraded(opened)
+    assert told["generation"] == shelf.FIRST
+    assert "mounted" in trouble
+    assert "python -m ingest run" in trouble
+    (tmp_path / "elsewhere").rename(tmp_path / "current")
+    assert opened.get("/readyz").json()["status"] == "ready"
+
+
+def test_a_folder_of_the_index_that_hangs_holds_up_nobody_else(
+    opened: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def current(_: Store) -> str:
+        hangs.set()
+        assert go_on.wait(30)
+        return shelf.FIRST
+
+    monkeypatch.setattr(Store, "current", current)
+    looking = threading.Thread(target=lambda: opened.get("/readyz"))
+    looking.start()
+    try:
+        assert hangs.wait(10)
+        began = time.monotonic()
+        assert opened.get("/healthz").status_code == 200
+        assert time.monotonic() - began < 10
+    finally:
+        go_on.set()
+        looking.join()
 
 
 def test_messages_that_did_not_arrive_are_a_trouble(

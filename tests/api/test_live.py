@@ -11,8 +11,10 @@ import pytest
 import shelf
 from fakes import HashingEmbedder
 from fastapi.testclient import TestClient
+from parts import services
 
 from api import live
+from api.app import build_app
 from api.live import LiveIndex
 from rag.answerer import Answerer
 from rag.errors import NoIndex
@@ -249,3 +251,48 @@ def test_a_broken_generation_is_not_opened_again_and_again(tmp_path: Path) -> No
     for _ in range(5):
         watched.look()
     assert built == [shelf.FIRST, shelf.SECOND]
+
+
+class _Unmounted(OSError):
+    """As a disk or a shared folder fails, in words that are not ours."""
+
+
+def _fails_raw(tmp_path: Path, built: list[str]) -> LiveIndex:
+    """A store whose second generation cannot be read."""
+    store = shelf.written(tmp_path, _meadow())
+
+    def build() -> Answerer:
+        built.append(str(store.current()))
+        if store.current() == shelf.SECOND:
+            raise _Unmounted("stale handle of nfs://10.0.0.7")
+        return shelf.answerer_over(store.open())
+
+    return LiveIndex(store, build)
+
+
+def test_a_generation_that_fails_in_words_of_others_is_told_and_left_alone_for_a_while(
+    tmp_path: Path,
+) -> None:
+    built: list[str] = []
+    watched = _fails_raw(tmp_path, built)
+    old = watched.answerer()
+    Store(tmp_path).write(shelf.SECOND, shelf.contents(_meadow()))
+    for _ in range(5):
+        watched.look()
+    assert built == [shelf.FIRST, shelf.SECOND]
+    assert watched.answerer() is old
+    assert "_Unmounted" in watched.unopened
+    assert "10.0.0.7" not in watched.unopened
+
+
+def test_a_server_that_starts_on_a_disk_that_fails_lives_and_says_so(tmp_path: Path) -> None:
+    watched = _fails_raw(tmp_path, [])
+    Store(tmp_path).write(shelf.SECOND, shelf.contents(_meadow()))
+    app = build_app(services(watched, tmp_path))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/healthz").status_code == 200
+        told = client.get("/readyz")
+        assert told.status_code == 503
+        assert "cannot be read (_Unmounted)" in told.json()["detail"]
+        Store(tmp_path).use(shelf.FIRST)
+        assert client.get("/readyz").status_code == 200

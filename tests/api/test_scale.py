@@ -20,6 +20,7 @@ import httpx
 import psutil
 import pytest
 import shelf
+from problems import problem_of
 from served import await_status, free_port, running, start
 from servers.chroma import ChromaProcess
 
@@ -180,6 +181,12 @@ def test_two_hosts_read_one_index_that_they_cannot_write_and_switch_while_they_a
             host.communicate()
 
 
+def _ready(address: str, status: int) -> httpx.Response | None:
+    """What /readyz tells, if with a status."""
+    told = httpx.get(f"{address}/readyz", timeout=30)
+    return told if told.status_code == status else None
+
+
 @pytest.fixture
 def chroma(tmp_path: Path) -> Iterator[ChromaProcess]:
     with ChromaProcess(tmp_path / "chroma") as server:
@@ -203,9 +210,14 @@ def test_without_its_chroma_server_a_helpdesk_answers_nothing_and_goes_on_when_i
         assert "try again" in refused.json()["detail"]
         assert refused.headers["retry-after"] == "5"
         assert httpx.get(f"{address}/healthz").status_code == 200
+        unready = problem_of(_until(lambda: _ready(address, 503)), 503)
+        assert "HELPDESK_CHROMA__URL" in unready["detail"]
+        assert "helpdesk_ready 0.0" in httpx.get(f"{address}/metrics", timeout=30).text
         chroma.kill()
         assert _statuses(address, 20) == {503: 20}
         chroma.start()
-        _until(lambda: _statuses(address, 1) == {200: 1})
+        # Nobody asks meanwhile: who is told that it is not ready sends nobody.
+        assert _until(lambda: _ready(address, 200)).json()["troubles"] == []
+        assert _statuses(address, 1) == {200: 1}
         again = httpx.post(f"{address}/v1/answers", json=ASKED, timeout=30).json()
         assert again["text"] == whole["text"]
