@@ -166,7 +166,7 @@ def run(
                 leaving=1 if change else 0,
             )
             digest = _digest(found, embedder, knowledge, store)
-            name = store.current()
+            name = current = store.current()
             chunks = before.generation.info.chunks if before.generation else 0
             if before.generation is None or before.generation.digest != digest:
                 name = _name(digest, store.names())
@@ -175,7 +175,7 @@ def run(
                 with progress.step("Writing the index", _vectors(contents)) as count:
                     store.write(name, contents, count)
         # From here on what was changed is in the index, and stays.
-        store.prune()
+        store.prune(keep=current)
         memory.downloads.prune()
         was = before.generation.info.generation if before.generation else None
         states = memory.log.record(found.outcomes, was=was, generation=name, removed=task.removed)

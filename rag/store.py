@@ -146,10 +146,13 @@ class Store:
             if path.is_dir() and not path.name.startswith(".")
         )
 
-    def prune(self) -> None:
+    def prune(self, keep: str | None = None) -> None:
         """Remove drafts that a killed ingest left, and all but the last few generations.
 
         What another host may still be reading stays a while longer.
+
+        Args:
+            keep: What was current until now: everybody reads it, however old it is.
         """
         if not self.generations.is_dir():
             return
@@ -161,7 +164,7 @@ class Store:
             # One of the future is of a clock that was set back, and as old as any.
             lately = now - _STILL_READ < _begun(names[place + 1]) <= now
             read = lately and len(names) - place <= _MOST
-            if name != current and not read:
+            if name not in (current, keep) and not read:
                 self._remove(self.generations / name, name)
 
     def _remove(self, folder: Path, name: str) -> None:

@@ -890,3 +890,14 @@ def test_documents_that_are_none_any_more_are_damage(desk: Desk, write: Write) -
     with sqlite3.connect(desk.store.generations / str(first) / "index.sqlite") as database:
         database.execute("UPDATE documents SET payload = '{}'")
     assert desk.ingest(root).added == ("atlas:ebb.md",)
+
+
+def test_what_was_current_until_now_is_left_to_those_who_read_it(desk: Desk, write: Write) -> None:
+    desk.ingest(write({"ebb.md": EBB}))
+    made = desk.store.generations / str(desk.store.current())
+    old = [f"2025010{day}T000000000000Z-aaaaaaaa" for day in range(1, 5)]
+    for name in old:
+        shutil.copytree(made, desk.store.generations / name)
+    desk.store.use(old[0])
+    report = desk.ingest(write({"flow.md": FLOW}))
+    assert desk.store.names() == [old[0], old[3], made.name, report.generation]

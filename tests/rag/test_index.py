@@ -473,6 +473,20 @@ def test_what_another_host_may_still_read_stays_for_a_while(tmp_path: Path) -> N
     assert store.names() == many[-12:]
 
 
+def test_an_old_generation_that_everybody_reads_outlives_the_one_that_replaces_it(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    names = [f"2026010{day}T080000Z-aaaaaaaa" for day in range(1, 7)]
+    for name in names:
+        (store.generations / name).mkdir(parents=True)
+    store.use(names[-1])
+    store.prune(keep=names[0])
+    assert store.names() == [names[0], *names[-KEPT:]]
+    store.prune(keep=names[-1])
+    assert store.names() == names[-KEPT:], "it goes with the next run"
+
+
 def test_pruning_where_nothing_is_harms_nothing(tmp_path: Path) -> None:
     Store(tmp_path / "nothing").prune()
     assert Store(tmp_path / "nothing").names() == []
