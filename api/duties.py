@@ -36,12 +36,13 @@ class Duties:
                 await self._done()
             await asyncio.sleep(TRIES_EVERY_S)
 
-    async def _mine(self) -> bool:
+    async def _mine(self) -> bool | None:
+        """Whether this process has them; None: nobody can tell."""
         try:
             return await self._desk.beside(self._turn.take)
         except Exception as error:  # noqa: BLE001 - it is tried again
             _LOG.warning("nobody can tell who has the duties: %s", type(error).__name__)
-            return False
+            return None
 
     async def _done(self) -> None:
         tasks = [asyncio.create_task(each()) for each in self._duties]
@@ -50,8 +51,13 @@ class Duties:
             # Where the database has gone nobody else can begin before that has passed.
             while time.monotonic() - kept_up < LASTS_S:
                 await asyncio.sleep(KEEPS_UP_S)
-                if await self._mine():
-                    kept_up = time.monotonic()
+                asked = time.monotonic()
+                mine = await self._mine()
+                if mine:
+                    kept_up = asked
+                elif mine is False:
+                    _LOG.warning("another process has taken the duties over")
+                    break
         finally:
             for task in tasks:
                 task.cancel()

@@ -10,10 +10,11 @@ from postgres import Cluster
 from sqlalchemy import update
 
 from api import duties as doing
-from api.desk.database import Database
-from api.desk.desk import Desk
+from api.desk.database import Database, DeskUnavailable
+from api.desk.desk import Desk, open_desk
 from api.desk.tables import LEASES
 from api.desk.turns import LASTS_S, turn_of
+from api.desk.turns import _Lease as Lease
 from api.duties import Duties
 
 
@@ -77,3 +78,47 @@ def test_duties_are_done_by_one_and_go_on_elsewhere_when_it_ends(
 
     asyncio.run(asyncio.wait_for(two(), 30))
     assert done == ["first", "first ended", "second", "second ended"]
+
+
+def test_a_process_that_has_lost_the_duties_ends_them_and_one_that_cannot_tell_goes_on(
+    postgres: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doing, "TRIES_EVERY_S", 0.01)
+    monkeypatch.setattr(doing, "KEEPS_UP_S", 0.01)
+    desk = open_desk(postgres.laid(), tmp_path, 30)
+    take, asked, gone = Lease.take, [], [True]
+
+    def taken(lease: Lease) -> bool:
+        asked.append(lease)
+        if gone[0] and len(asked) > 1:
+            raise DeskUnavailable
+        return take(lease)
+
+    monkeypatch.setattr(Lease, "take", taken)
+    done: list[str] = []
+
+    async def duty() -> None:
+        done.append("begun")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            done.append("ended")
+
+    async def lost() -> None:
+        doing_it = asyncio.create_task(Duties(desk, [duty]).doing())
+        while len(asked) < 5:
+            await asyncio.sleep(0.01)
+        assert done == ["begun"], "the database had gone"
+        with desk.database.writing() as connection:
+            connection.execute(update(LEASES).values(holder="another"))
+        gone.clear()
+        gone.append(False)
+        async with asyncio.timeout(LASTS_S / 2):
+            while done != ["begun", "ended"]:
+                await asyncio.sleep(0.01)
+        doing_it.cancel()
+        await asyncio.gather(doing_it, return_exceptions=True)
+
+    asyncio.run(lost())
+    assert done == ["begun", "ended"]
+    desk.close()
