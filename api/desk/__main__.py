@@ -79,7 +79,7 @@ def forget(
     now = datetime.now(UTC)
     if clock_is_right:
         retention.clock.believe(now)
-    if until := retention.clock.doubted_until(now):
+    if until := retention.clock.look(now):
         fail(
             f"the clock has jumped to {now:%Y-%m-%d %H:%M} UTC, or nobody was here for a day:"
             f" nothing is deleted before {until:%Y-%m-%d %H:%M} UTC, unless with --clock-is-right"

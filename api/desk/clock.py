@@ -34,6 +34,19 @@ class _Seen:
 _ADAPTER: TypeAdapter[_Seen] = TypeAdapter(_Seen)
 
 
+def _judged(seen: _Seen | None, now: datetime) -> _Seen:
+    """What is to be noted of what it says, after what was noted before."""
+    if seen is None or now <= seen.last + JUMP:
+        return _Seen(now)
+    # Of one that went back meanwhile the day begins anew.
+    since = seen.since if seen.since and seen.since <= now else now
+    return _Seen(now) if now >= since + WAITS else _Seen(seen.last, since)
+
+
+def _until(seen: _Seen) -> datetime | None:
+    return seen.since + WAITS if seen.since else None
+
+
 class Clock:
     """What the clock of this host has said, in a file of its own."""
 
@@ -43,25 +56,26 @@ class Clock:
         self._unwritten: _Seen | None = None
 
     def doubted_until(self, now: datetime) -> datetime | None:
-        """Return until when nothing should be deleted; None: it may be.
+        """Return until when nothing should be deleted; None: it may be. Nothing is noted.
 
         A clock that goes back deletes too little, never too much: it is believed.
 
         Args:
             now: What it says.
         """
-        seen = self._read()
-        if seen is None or now <= seen.last + JUMP:
-            self._write(_Seen(now))
-            return None
-        # Of one that went back meanwhile the day begins anew.
-        since = seen.since if seen.since and seen.since <= now else now
-        if now >= since + WAITS:
-            self._write(_Seen(now))
-            return None
-        if since != seen.since:
-            self._write(_Seen(seen.last, since))
-        return since + WAITS
+        return _until(_judged(self._read(), now))
+
+    def look(self, now: datetime) -> datetime | None:
+        """Return the same, and note what it says.
+
+        Args:
+            now: What it says.
+        """
+        before = self._read()
+        judged = _judged(before, now)
+        if judged != before:
+            self._write(judged)
+        return _until(judged)
 
     def believe(self, now: datetime) -> None:
         """Take what it says for right, as somebody has looked."""

@@ -73,7 +73,7 @@ class Retention:
         Raises:
             DeskUnavailable: It may still be there.
         """
-        if until := self.clock.doubted_until(datetime.now(UTC)):
+        if until := self.clock.look(datetime.now(UTC)):
             _LOG.warning(
                 "the clock has jumped ahead, or this was off: nothing expires before %s; to do it"
                 " at once if the clock is right: python -m api.desk forget --clock-is-right",

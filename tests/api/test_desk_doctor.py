@@ -55,7 +55,9 @@ def test_what_has_outlived_its_time_is_told_with_the_command_that_deletes_it(des
     assert "python -m api.desk forget" in _faults(desk)["retention"]
     # While the clock is in doubt it is that.
     Clock(desk.database.data_dir).believe(LONG_AGO)
+    noted = (desk.database.data_dir / "clock.json").read_bytes()
     assert "--clock-is-right" in _faults(desk)["clock"]
+    assert (desk.database.data_dir / "clock.json").read_bytes() == noted
 
 
 def test_what_is_dated_in_the_future_is_told(desk: Desk) -> None:

@@ -41,27 +41,38 @@ def _filled(data: Path) -> Desk:
 
 def test_a_clock_that_jumps_ahead_is_believed_after_a_day_and_not_before(tmp_path: Path) -> None:
     clock = Clock(tmp_path)
-    assert clock.doubted_until(NOW) is None
-    assert clock.doubted_until(NOW + HOUR) is None
-    assert clock.doubted_until(FAR) == FAR + WAITS
+    assert clock.look(NOW) is None
+    assert clock.look(NOW + HOUR) is None
+    assert clock.look(FAR) == FAR + WAITS
     # Whoever starts anew remembers it.
-    assert Clock(tmp_path).doubted_until(FAR + 23 * HOUR) == FAR + WAITS
-    assert Clock(tmp_path).doubted_until(NOW + 2 * HOUR) is None, "it was set right"
-    assert clock.doubted_until(FAR) == FAR + WAITS, "and the next jump waits as long"
-    assert clock.doubted_until(FAR + WAITS) is None, "a machine that was off for years"
-    assert clock.doubted_until(FAR + WAITS + HOUR) is None
+    assert Clock(tmp_path).look(FAR + 23 * HOUR) == FAR + WAITS
+    assert Clock(tmp_path).look(NOW + 2 * HOUR) is None, "it was set right"
+    assert clock.look(FAR) == FAR + WAITS, "and the next jump waits as long"
+    assert clock.look(FAR + WAITS) is None, "a machine that was off for years"
+    assert clock.look(FAR + WAITS + HOUR) is None
 
 
 def test_a_clock_that_is_set_back_deletes_nothing_and_is_doubted_when_it_returns(
     tmp_path: Path,
 ) -> None:
     clock = Clock(tmp_path)
-    assert clock.doubted_until(NOW) is None
+    assert clock.look(NOW) is None
     # What has expired by then had expired before.
-    assert clock.doubted_until(datetime(1970, 1, 1, tzinfo=UTC)) is None
-    assert clock.doubted_until(NOW) == NOW + WAITS
+    assert clock.look(datetime(1970, 1, 1, tzinfo=UTC)) is None
+    assert clock.look(NOW) == NOW + WAITS
     clock.believe(NOW)
-    assert clock.doubted_until(NOW + JUMP) is None
+    assert clock.look(NOW + JUMP) is None
+
+
+def test_whoever_only_asks_about_the_clock_notes_nothing(tmp_path: Path) -> None:
+    clock = Clock(tmp_path)
+    assert clock.doubted_until(NOW) is None
+    assert not list(tmp_path.iterdir())
+    clock.look(NOW)
+    noted = (tmp_path / "clock.json").read_bytes()
+    assert clock.doubted_until(FAR) == FAR + WAITS
+    assert clock.doubted_until(NOW + HOUR) is None
+    assert (tmp_path / "clock.json").read_bytes() == noted
 
 
 _FAKED = """
@@ -155,5 +166,5 @@ def test_a_client_is_not_refused_for_years_when_the_clock_is_set_back(
 
 def test_where_it_is_not_known_what_the_clock_said_it_is_believed(tmp_path: Path) -> None:
     (tmp_path / "clock.json").write_text("{")
-    assert Clock(tmp_path).doubted_until(NOW) is None
-    assert Clock(tmp_path).doubted_until(FAR) == FAR + WAITS
+    assert Clock(tmp_path).look(NOW) is None
+    assert Clock(tmp_path).look(FAR) == FAR + WAITS
