@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, inspect, select
 
 from api.desk.audit import OPERATOR, Verified, record, verified
-from api.desk.backup.archive import BadBackup, Manifest, Reader, flush_folder
+from api.desk.backup.archive import BadBackup, Manifest, Member, Reader, flush_folder
 from api.desk.backup.backup import ARTICLES, DESK, INDEX, Places, Progress
 from api.desk.backup.rows import Misfit, stored, tables_of
 from api.desk.backup.settling import (
@@ -38,6 +38,7 @@ from api.desk.backup.settling import (
 from api.desk.database import Database, DeskUnavailable, known_revisions
 from api.desk.retention import deleted
 from api.desk.tables import ANSWERS, AUDIT, METADATA, TICKETS
+from rag.chroma import FOLDER
 from rag.index_files import INDEX_FORMAT
 from rag.source_states import SYNC
 from rag.store import Store
@@ -124,12 +125,12 @@ class _Restoring:
         self._notes: list[str] = list(backup.manifest.left_out)
 
     def done(self, damage: str | None) -> Restored:
-        clear(self._places)
+        clear(self._database, self._places)
         try:
             with self._alone_with_the_index():
                 generation = self._lay_ready()
                 self._commit(damage)
-                take_up(self._places, generation)
+                take_up(self._database, self._places, generation)
         except BaseException:
             # Where nobody can tell whether it counts, whoever comes next settles it.
             with suppress(DeskUnavailable, OSError):
@@ -183,7 +184,10 @@ class _Restoring:
         return generation
 
     def _index(self) -> str | None:
-        """Put the index where it belongs; nobody reads it before it is named the current one."""
+        """Lay the index ready; returns its name, None: it is left out.
+
+        One of that name that is whole stays where it is: others may be reading it.
+        """
         name, found = self._manifest.generation, self._manifest.index_format
         if name is None:
             self._notes.append("no index is in the backup; bring it up to date: ingest run")
@@ -194,22 +198,14 @@ class _Restoring:
                 " out; build one: python -m ingest run"
             )
             return None
-        store = self._store
-        members = self._manifest.below(f"{INDEX}/{name}")
-        draft = store.generations / f".{name}.draft"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        with self._progress.step("Writing the index", 0):
-            self._backup.extract(members, f"{INDEX}/{name}", draft)
-        if (store.generations / name).is_dir():
-            aside = store.generations / f".{name}.before.draft"
-            shutil.rmtree(aside, ignore_errors=True)
-            (store.generations / name).rename(aside)
-            draft.rename(store.generations / name)
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            draft.rename(store.generations / name)
-        flush_folder(store.generations)
+        below, members = f"{INDEX}/{name}", self._manifest.below(f"{INDEX}/{name}")
+        if not _whole(self._store.generations / name, below, members):
+            staged = self._store.generations / STAGED
+            staged.mkdir(mode=0o700, parents=True)
+            with self._progress.step("Writing the index", 0):
+                self._backup.extract(members, below, staged / name)
+            flush_folder(staged)
+            flush_folder(self._store.generations)
         return name
 
     def _commit(self, damage: str | None) -> None:
@@ -302,6 +298,25 @@ def _held(database: Database, index_dir: Path, manifest: Manifest, damage: str |
     if own - kept:
         found.append(f"{len(own - kept)} articles that are not so in the backup")
     return ", ".join(found)
+
+
+def _whole(folder: Path, below: str, members: Sequence[Member]) -> bool:
+    """Whether the files of an index are those of the backup.
+
+    Chroma's only have to be there: it writes into them even to read. They hold what the others
+    do once more, and `ingest doctor` looks after them.
+    """
+    for member in members:
+        name = member.name.removeprefix(f"{below}/")
+        file = folder / name
+        if not file.is_file():
+            return False
+        if name.startswith(f"{FOLDER}/"):
+            continue
+        with file.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != member.sha256:
+                return False
+    return True
 
 
 def _make_sure_of_room(data_dir: Path, manifest: Manifest) -> None:

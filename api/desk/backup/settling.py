@@ -28,7 +28,7 @@ from rag.store import Store
 from rag.usage import USAGE
 
 STAGED = ".restore"
-"""Folder in the directories of data and of the index that files are laid ready in."""
+"""Folder that files are laid ready in: one beside each place that they are for."""
 PENDING = "pending.json"
 """In that of the data, once all of it is there."""
 _BEFORE = "before"
@@ -105,16 +105,20 @@ def settle(database: Database, places: Places) -> None:
     """
     pending = _pending(places.data_dir / STAGED)
     if pending and _counts(database, pending.id):
-        take_up(places, pending.generation)
+        take_up(database, places, pending.generation)
         _LOG.warning("a restore that was broken off has been brought to its end")
     else:
-        clear(places)
+        clear(database, places)
 
 
-def clear(places: Places) -> None:
+def clear(database: Database, places: Places) -> None:
     """Remove what was laid ready; the list of it first, as without it nothing is to be done."""
     (places.data_dir / STAGED / PENDING).unlink(missing_ok=True)
-    for directory in (places.index_dir, places.data_dir):
+    beside = [Store(places.index_dir).generations, places.index_dir]
+    if database.file:
+        beside.append(database.file.parent)
+    # That of the data is last, as it tells whether there is something to be done.
+    for directory in (*beside, places.data_dir):
         if (directory / STAGED).is_dir():
             shutil.rmtree(directory / STAGED)
 
@@ -128,18 +132,17 @@ def _counts(database: Database, restore_id: str) -> bool:
         return connection.scalar(noted) is not None
 
 
-def take_up(places: Places, generation: str | None) -> None:
+def take_up(database: Database, places: Places, generation: str | None) -> None:
     """Put the files in their places; where some are already, only the others."""
     index_dir, data_dir = places.index_dir, places.data_dir
-    staged = index_dir / STAGED
-    if (staged / ARTICLES).is_dir():
-        if (index_dir / ARTICLES).is_dir():
-            (index_dir / ARTICLES).rename(staged / f"{_BEFORE}-{secrets.token_hex(4)}")
-        (staged / ARTICLES).rename(index_dir / ARTICLES)
+    staged, store = index_dir / STAGED, Store(index_dir)
+    _exchange(staged / ARTICLES, index_dir / ARTICLES)
+    if generation:
+        _exchange(store.generations / STAGED / generation, store.generations / generation)
     if (staged / SYNC).is_file():
         (staged / SYNC).replace(index_dir / SYNC)
-    store = Store(index_dir)
     if generation and generation in store.names():
+        flush_folder(store.generations)
         store.use(generation)
     if (data_dir / STAGED / USAGE).is_file():
         for tail in ("-wal", "-shm"):
@@ -147,4 +150,12 @@ def take_up(places: Places, generation: str | None) -> None:
         (data_dir / STAGED / USAGE).replace(data_dir / USAGE)
     for each in (index_dir, data_dir):
         flush_folder(each)
-    clear(places)
+    clear(database, places)
+
+
+def _exchange(staged: Path, place: Path) -> None:
+    """Put a folder that was laid ready in its place; what was there goes with what is cleared."""
+    if staged.is_dir():
+        if place.is_dir():
+            place.rename(staged.with_name(f"{_BEFORE}-{secrets.token_hex(4)}"))
+        staged.rename(place)
