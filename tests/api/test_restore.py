@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -147,4 +148,91 @@ def test_one_that_fails_leaves_even_a_damaged_index_as_it_was(
         bring_back(tmp_path / "it.zip", database, tmp_path / "data", replace=True)
     assert file.read_bytes() == b"damaged"
     assert not list((tmp_path / "data" / "generations").glob(".*"))
+    database.close()
+
+
+def _damaged_desk(tmp_path: Path, url: str = "") -> tuple[Path, Path]:
+    """A desk whose file is damaged, and a backup of it; returns the data directory and the file."""
+    data = tmp_path / "data"
+    database = filled_desk(url, data, count=100)
+    (data / OWN).parent.mkdir(parents=True)
+    (data / OWN).write_text("Of the backup.")
+    back_up(database, data, tmp_path / "it.zip")
+    (data / OWN).write_text("Of later.")
+    file = database.file
+    assert file
+    database.close()
+    with file.open("r+b") as spoilt:
+        # All but what tells of the tables: it can be opened, and the audit asked.
+        spoilt.seek(4096 * 60)
+        spoilt.write(b"\xa5" * 4096 * 20)
+    return data, file
+
+
+def test_after_a_damaged_database_the_new_one_tells_whether_the_restore_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, _ = _damaged_desk(tmp_path)
+    database = Database("", data)
+
+    def failing(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(restoring, "take_up", failing)
+    with pytest.raises(OSError, match="full"):
+        bring_back(tmp_path / "it.zip", database, data, replace=True)
+    # The database is that of the backup; so has to be the rest.
+    assert database.damage() is None
+    assert (data / OWN).read_text() == "Of the backup."
+    assert not list(data.rglob(".restore"))
+    database.close()
+
+
+def test_where_a_damaged_database_was_replaced_nothing_of_it_is_left_to_scrub(
+    tmp_path: Path,
+) -> None:
+    data, _ = _damaged_desk(tmp_path)
+    database = Database("", data)
+    done = bring_back(tmp_path / "it.zip", database, data, replace=True)
+    assert not any("bytes" in note for note in done.notes)
+    database.close()
+
+
+def test_a_damaged_database_is_for_its_owner_alone_while_it_is_copied_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, file = _damaged_desk(tmp_path)
+    copy, seen = shutil.copyfile, []
+
+    def copied(source: Path, place: Path, **options: Any) -> Path:
+        seen.append(stat.S_IMODE(place.stat().st_mode) if place.exists() else None)
+        return copy(source, place, **options)
+
+    monkeypatch.setattr(shutil, "copyfile", copied)
+    bring_back(tmp_path / "it.zip", Database("", data), data, replace=True)
+    assert seen == [0o600]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in data.glob(f"{file.name}*")} == {0o600}
+
+
+def test_a_damaged_database_on_another_disk_is_replaced_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    url = f"sqlite:///{other / 'own.sqlite'}"
+    data, file = _damaged_desk(tmp_path, url)
+    move = os.replace
+
+    def moved(source: Path, place: Path) -> None:
+        if Path(source).is_relative_to(data) != Path(place).is_relative_to(data):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        move(source, place)
+
+    monkeypatch.setattr(os, "replace", moved)
+    database = Database(url, data)
+    bring_back(tmp_path / "it.zip", database, data, replace=True)
+    assert database.damage() is None
+    assert [each.name for each in other.glob("own.sqlite.damaged-*")]
+    assert not list(tmp_path.rglob(".restore"))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     database.close()

@@ -220,8 +220,9 @@ class _Restoring:
             return
         file = self._database.file
         assert file  # noqa: S101 - of others no damage is known
-        fresh = self._staged / "desk.sqlite"
-        fresh.touch(mode=0o600)
+        # Beside it: another disk may hold the rest.
+        (file.parent / STAGED).mkdir(mode=0o700, exist_ok=True)
+        fresh = file.parent / STAGED / "desk.sqlite"
         anew = Database(f"sqlite:///{fresh}", self._places.data_dir)
         try:
             anew.rebuild(
@@ -232,6 +233,8 @@ class _Restoring:
             anew.close()
         with fresh.open("rb") as written:
             os.fsync(written.fileno())
+        # What is open of the damaged one would go on to answer for it.
+        self._database.close()
         aside = _set_aside(file)
         fresh.replace(file)
         flush_folder(file.parent)
@@ -346,7 +349,8 @@ def _set_aside(file: Path) -> Path:
     """Keep a damaged database for whoever can rescue more of it; the file itself stays, too."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     aside = file.with_name(f"{file.name}.damaged-{stamp}")
-    shutil.copy2(file, aside)
+    aside.touch(mode=0o600)
+    shutil.copyfile(file, aside)
     # Left in its place, its log would be read into the new file.
     for tail in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
