@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from ingest.check import Check, judged, listed, opened_copy
 from ingest.loaders import ocr
+from rag.chroma import KINDS
 from rag.embedder import Vectors
 from rag.errors import HelpdeskError, NoIndex
 from rag.index import Generation
@@ -28,7 +29,6 @@ from rag.store import Store
 _CACHES = ("embeddings.sqlite", "readings.sqlite", "downloads/addresses.sqlite")
 _ROOM = 3
 """Free space is wanted for as many generations: a draft, its vectors in the cache, and air."""
-_COLLECTIONS = ("chunks", "sentences", "asks")
 _COMPARED = 1000
 """Vectors of a kind that are looked up in both places where they lie."""
 _ALIKE = 1e-4
@@ -153,6 +153,8 @@ def _chunks(generation: Generation, cure: str) -> Iterator[Check]:
 def _held(generation: Generation, cure: str) -> Iterator[Check]:
     """Look at what Chroma holds; in its own folder no answer needs it."""
     try:
+        # What a server has lost, an ingest brings there again.
+        generation.vectors.check()
         yield from _vectors(generation, cure)
         yield from _mapped(generation, cure)
     except HelpdeskError as error:
@@ -167,18 +169,14 @@ def _vectors(generation: Generation, cure: str) -> Iterator[Check]:
     faults = []
     direction = np.zeros(generation.info.dimensions, dtype=np.float32)
     direction[0] = 1.0
-    sizes = (
-        generation.info.chunks,
-        len(generation.vectors.sentence_chunks),
-        len(generation.vectors.ask_articles),
-    )
-    for name, size in zip(_COLLECTIONS, sizes, strict=True):
+    sizes = {kind: generation.vectors.size(kind) for kind in KINDS}
+    for kind, size in sizes.items():
         if not size:
             continue
-        found, _ = generation.vectors.collections.nearest(name, direction, size)
+        found, _ = generation.vectors.collections.nearest(kind, direction, size)
         if len(found) != size:
-            faults.append(f"a search finds {len(found)} of {size} {name}; {cure}")
-    return judged("vectors", f"a search finds all {sum(sizes)}", faults)
+            faults.append(f"a search finds {len(found)} of {size} {kind}; {cure}")
+    return judged("vectors", f"a search finds all {sum(sizes.values())}", faults)
 
 
 def _mapped(generation: Generation, cure: str) -> Iterator[Check]:

@@ -41,8 +41,9 @@ from ingest.register import Vocabulary, build_register
 from ingest.sync import SyncLog
 from rag.articles import centres, compared
 from rag.embedder import Embedder, Vectors
-from rag.errors import IndexLocked
+from rag.errors import IndexLocked, IndexMismatch, VectorsUnavailable
 from rag.head import Head
+from rag.index import Generation
 from rag.index_files import INDEX_FORMAT
 from rag.index_writer import Contents, StoredDocument
 from rag.lexical import acronyms_of
@@ -168,7 +169,11 @@ def run(
             digest = _digest(found, embedder, knowledge, store)
             name = current = store.current()
             chunks = before.generation.info.chunks if before.generation else 0
-            if before.generation is None or before.generation.digest != digest:
+            if (
+                before.generation is None
+                or before.generation.digest != digest
+                or (store.server and _has_lost_vectors(before.generation, embedder))
+            ):
                 name = _name(digest, store.names())
                 contents = _contents(found, digest, knowledge, memory.vectors, embedder, progress)
                 chunks = len(contents.chunks)
@@ -220,6 +225,17 @@ def _others(task: Task, memory: Memory) -> Collection[str] | None:
         return ()
     known = memory.log.states(memory.store.current()).keys()
     return known - {source.name for source in task.sources} - task.removed if known else None
+
+
+def _has_lost_vectors(generation: Generation, embedder: Embedder) -> bool:
+    """Whether a server that should hold its vectors does not; one that is silent has lost none."""
+    try:
+        generation.check(embedder.name)
+    except IndexMismatch:
+        return True
+    except VectorsUnavailable:
+        return False
+    return False
 
 
 def _name(digest: str, earlier: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 import pypandoc
 import pytest
 from fakes import HashingEmbedder
+from servers.chroma import ChromaProcess
 from servers.github import GitHubServer, ServedCommit
 from servers.site import Answer, SiteServer, moved
 from servers.zenodo import ServedFile, ZenodoServer, _Answer
@@ -36,6 +37,7 @@ from ingest.models import Loaded
 from ingest.readings import Readings
 from ingest.sources import ListedSource, Registry
 from ingest.sync import SyncLog
+from rag.chroma_server import ChromaServer
 from rag.index_writer import StoredDocument
 from rag.models import Part, Record
 from rag.store import Store
@@ -232,6 +234,23 @@ def test_vectors_that_no_search_finds_are_missed_although_they_are_counted(tmp_p
     fault = next(each for each in of(tmp_path) if each.startswith("fault vectors"))
     assert re.search(r"a search finds \d+ of 1100 chunks", fault)
     assert f"remove {generation(tmp_path)}" in fault
+
+
+def test_what_a_server_has_lost_is_told_with_the_cure_that_brings_it_back(tmp_path: Path) -> None:
+    with ChromaProcess(tmp_path / "chroma") as running:
+        server = ChromaServer(running.address)
+        store, made = Store(tmp_path / "data", server), shelf.contents(sound())
+        store.write(shelf.FIRST, made)
+        store.write(shelf.SECOND, made)
+        server.remove(shelf.SECOND)
+        kinds = {"chunks": made.chunk_vectors, "sentences": made.sentence_vectors}
+        server.write(shelf.SECOND, {**kinds, "asks": made.ask_vectors[:1]}, lambda _: None)
+        found = faults(lines(list(doctor.of_index(store, tmp_path / "data", EMBEDDER))))
+    assert any(each.startswith("fault vectors") for each in found)
+    for fault in found:
+        assert "has lost vectors" in fault
+        assert "build it anew with: python -m ingest run" in fault
+        assert "rollback" not in fault
 
 
 def test_vectors_beside_chroma_that_are_not_chromas_are_a_fault(data: Path) -> None:

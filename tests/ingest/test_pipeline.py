@@ -16,6 +16,7 @@ import pytest
 from fakes import HashingEmbedder
 from filelock import FileLock
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+from servers.chroma import ChromaProcess
 
 from ingest import pipeline
 from ingest.gather import Fetch, Task
@@ -32,6 +33,7 @@ from ingest.models import (
 from ingest.pipeline import Knowledge, Memory
 from ingest.register import Vocabulary
 from ingest.sources import Registry, named_sources
+from rag.chroma_server import ChromaServer
 from rag.errors import IndexLocked, IndexMismatch, SourceUnavailable
 from rag.index import Generation
 from rag.sentences import chunk_sentences
@@ -95,10 +97,11 @@ class Desk:
     steps: Steps = field(default_factory=Steps)
     model: HashingEmbedder = field(default_factory=HashingEmbedder)
     fetch: Fetch = nothing_to_fetch
+    server: ChromaServer | None = None
 
     @property
     def store(self) -> Store:
-        return Store(self.directory / "data")
+        return Store(self.directory / "data", self.server)
 
     def ingest(
         self,
@@ -130,7 +133,7 @@ class Desk:
                 Vocabulary((), {}),
                 tuple(order),
             ),
-            memory=Memory.of(self.directory / "data"),
+            memory=Memory.of(self.directory / "data", self.store),
             embedder=self.model,
             progress=self.steps,
         )
@@ -901,3 +904,20 @@ def test_what_was_current_until_now_is_left_to_those_who_read_it(desk: Desk, wri
     desk.store.use(old[0])
     report = desk.ingest(write({"flow.md": FLOW}))
     assert desk.store.names() == [old[0], old[3], made.name, report.generation]
+
+
+def test_vectors_that_a_server_has_lost_are_written_again(
+    desk: Desk, write: Write, tmp_path: Path
+) -> None:
+    with ChromaProcess(tmp_path / "chroma") as running:
+        desk.server = ChromaServer(running.address)
+        first = desk.ingest(write({"ebb.md": EBB})).generation
+        assert first is not None
+        assert desk.ingest().generation == first
+        desk.server.remove(first)
+        report = desk.ingest()
+        assert report.generation != first
+        assert report.embedded == 0
+        desk.index.check(desk.model.name)
+        running.kill()
+        assert desk.ingest().generation == report.generation, "a silent one has lost none"
