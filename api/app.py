@@ -204,8 +204,12 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Answer once before the first visitor, as models and indexes load lazily; then serve."""
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
+    """Answer once before the first visitor, as models and indexes load lazily; then serve.
+
+    Yields:
+        What connections read, which know no app: where they count whom they refuse.
+    """
     answering: Answering = app.state.answering
     services: Services = app.state.services
     try:
@@ -227,7 +231,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     courier.start()
     try:
         async with app.state.mcp.serving():
-            yield
+            yield {"metrics": app.state.metrics}
     finally:
         await courier.stop()
         for task in beside:

@@ -57,6 +57,10 @@ class Metrics:
             "helpdesk_answer_seconds", "Seconds that a stage of an answer took.",
             ("stage",), registry=self._own, buckets=_STAGE_S,
         )  # fmt: skip
+        self._refused = Counter(
+            "helpdesk_connections_refused", "Connections refused before there was a request.",
+            ("status",), registry=self._own,
+        )  # fmt: skip
         self.answering = Gauge(
             "helpdesk_answering", "Questions that are being answered, those in line included.",
             registry=self._own, multiprocess_mode="livesum",
@@ -73,6 +77,10 @@ class Metrics:
         """Count a request; its route as a template, never as it was called."""
         self._requests.labels(route, method, status).inc()
         self._request_s.labels(route).observe(seconds)
+
+    def refused(self, status: int) -> None:
+        """Count a connection that was told off before there was a request."""
+        self._refused.labels(status).inc()
 
     def answered(self, answer: Answer) -> None:
         """Count an answer."""

@@ -25,7 +25,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class Observed:
-    """Stands outside all else, so that nothing is replied that is not noted."""
+    """Stands outside all else, so that nothing is replied to a request that is not noted.
+
+    What is refused before there is a request `api.connections` counts.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, routes: Sequence[BaseRoute]):
         """Stand before an app.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -33,7 +32,7 @@ def listening(app: Any, **settings: Any) -> Iterator[Address]:
             **{"log_level": "critical", **settings},
         )
     )
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread = threading.Thread(target=server.run)
     thread.start()
     try:
         while not server.started:

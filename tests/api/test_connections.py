@@ -1,25 +1,29 @@
-"""What comes before a request: heads that are slow, long or none, over real connections."""
+"""What comes before a request, and who does not read the reply to one, over real connections."""
 
 from __future__ import annotations
 
 import json
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import pytest
+from conftest import app_over
 from listening import Address, listening
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api import connections
 from api.limits import MAX_HEAD
+from rag.store import Store
 
 GOOD = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+LONG = 20_000_000
+"""Bytes: more than the system keeps for who does not read."""
 
 
 async def _said(request: Request) -> PlainTextResponse:
@@ -27,9 +31,22 @@ async def _said(request: Request) -> PlainTextResponse:
     return PlainTextResponse(f"fine {len(body)}")
 
 
-def _serving() -> AbstractContextManager[Address]:
-    app = Starlette(routes=[Route("/", _said, methods=["GET", "POST"])])
-    return listening(app, timeout_keep_alive=1)
+async def _pieces() -> AsyncIterator[bytes]:
+    for _ in range(LONG // 50_000):
+        yield b"x" * 50_000
+
+
+async def _long(request: Request) -> Response:
+    if request.path_params["how"] == "at_once":
+        return PlainTextResponse("x" * LONG)
+    return StreamingResponse(_pieces())
+
+
+def _serving(**settings: Any) -> AbstractContextManager[Address]:
+    app = Starlette(
+        routes=[Route("/", _said, methods=["GET", "POST"]), Route("/long/{how}", _long)]
+    )
+    return listening(app, timeout_keep_alive=1, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +178,78 @@ def test_a_body_that_is_none_after_a_good_head_ends_the_connection(address: Addr
         )
         assert _told(connection)[1]["status"] == 400
     assert _fine(address)
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def unhurried(request: pytest.FixtureRequest) -> Iterator[Address]:
+    """A server that waits half a second for who does not read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "READ_S", 0.5)
+        with _serving(loop=request.param) as found:
+            yield found
+
+
+def _asking(address: Address, how: str, ending: str = "close") -> socket.socket:
+    """A connection over which a long reply was asked for, with little room for it."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    connection.settimeout(10)
+    connection.connect(address)
+    head = f"GET /long/{how} HTTP/1.1\r\nHost: here\r\nConnection: {ending}\r\n\r\n"
+    connection.sendall(head.encode())
+    return connection
+
+
+def _received(connection: socket.socket, pause_s: float = 0.0) -> int:
+    """Bytes that come until it ends, read with pauses."""
+    count = 0
+    with suppress(ConnectionError):
+        while piece := connection.recv(1_000_000):
+            count += len(piece)
+            time.sleep(pause_s)
+    return count
+
+
+@pytest.mark.parametrize("ending", ["close", "keep-alive"])
+@pytest.mark.parametrize("how", ["at_once", "in_pieces"])
+def test_who_does_not_read_the_reply_is_not_waited_for(
+    unhurried: Address, how: str, ending: str
+) -> None:
+    with _asking(unhurried, how, ending) as connection:
+        time.sleep(2)
+        assert _received(connection) < LONG
+    assert _fine(unhurried)
+
+
+@pytest.mark.parametrize("how", ["at_once", "in_pieces"])
+def test_who_reads_the_reply_slowly_gets_all_of_it(unhurried: Address, how: str) -> None:
+    began = time.monotonic()
+    with _asking(unhurried, how) as connection:
+        assert _received(connection, 0.01) > LONG
+    assert time.monotonic() - began > 1
+
+
+def test_connections_that_are_refused_are_counted_and_told_once_in_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connections, "_TELLER", connections._Teller())
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 0)
+    with listening(app_over(store)) as address:
+        for _ in range(3):
+            with socket.create_connection(address) as connection:
+                connection.sendall(GOOD)
+                assert _told(connection)[0].startswith(b"HTTP/1.1 503")
+        monkeypatch.setattr(connections, "MAX_CONNECTIONS", 9)
+        with socket.create_connection(address) as connection:
+            connection.sendall(b"no request\r\n\r\n")
+            assert _told(connection)[0].startswith(b"HTTP/1.1 400")
+        with socket.create_connection(address) as connection:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            figures = _until(connection, b"never comes").decode()
+    assert 'helpdesk_connections_refused_total{status="503"} 3.0' in figures
+    assert 'helpdesk_connections_refused_total{status="400"} 1.0' in figures
+    told = [each.message for each in caplog.records if each.name == "api.connections"]
+    assert told == ["connections refused: 1, the last with 503"]
 
 
 def test_too_many_connections_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
