@@ -34,7 +34,6 @@ BUSY: tuple[DraftState, ...] = ("publishing", "withdrawing")
 _MOST = 500
 """Drafts that are listed."""
 _INTERRUPTED = "the server stopped before this was done; do it again"
-"""In the data directory."""
 
 
 @dataclass(frozen=True)
@@ -304,29 +303,40 @@ class Drafts:
                 changed = replace(changed, generation=outcome.generation)
             _store(connection, changed, HELPDESK, outcome.state, draft)
 
-    def resume(self, but: Collection[str] = ()) -> Sequence[str]:
+    def busy(self) -> frozenset[SeenDraft]:
+        """Return the drafts that are to be published or withdrawn, by whomever.
+
+        Raises:
+            DeskUnavailable: They cannot be read.
+        """
+        wanted = select(DRAFTS.c.draft_id, DRAFTS.c.version).where(DRAFTS.c.state.in_(BUSY))
+        with self._database.reading() as connection:
+            return frozenset(SeenDraft(*row) for row in connection.execute(wanted))
+
+    def resume(self, left: Collection[SeenDraft]) -> Sequence[str]:
         """Give back to staff what a server that has gone was publishing or withdrawing.
 
         Args:
-            but: Ids of drafts that are still being published or withdrawn.
+            left: Drafts that nobody is at any more.
 
         Returns:
-            Ids of those given back.
+            Ids of those given back: the ones that are still as they were.
 
         Raises:
             DeskUnavailable: They are not changed.
         """
+        found = []
         with self._database.writing() as connection:
-            busy = select(DRAFTS.c.draft_id).where(DRAFTS.c.state.in_(BUSY)).with_for_update()
-            found = [each for each in connection.scalars(busy) if each not in but]
-            for draft_id in found:
-                draft = _row(connection, draft_id)
-                assert draft is not None  # noqa: S101 - it is locked
+            for seen in sorted(left):
+                draft = _row(connection, seen.draft_id, lock=True)
+                if draft is None or not _on_its_way(draft, seen):
+                    continue
                 state: DraftState = "draft" if draft.state == "publishing" else "published"
                 told = (Found("interrupted", _INTERRUPTED),)
                 changed = replace(draft, state=state, findings=told)
                 _store(connection, changed, HELPDESK, "resume", draft)
-            return found
+                found.append(seen.draft_id)
+        return found
 
 
 def _of_ticket(connection: Connection, ticket_id: str) -> str | None:

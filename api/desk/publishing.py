@@ -31,7 +31,7 @@ _LINE = 300
 """Characters of what a command complained of that are shown."""
 _TURN = "publishing"
 _AGAIN_S = 10
-"""Until the desk is told again what it could not be told."""
+"""Until the desk is told again what it could not be told, or looked at for what was left."""
 _TIMES = 30
 """How often it is tried to tell what came of a draft, before that is only given back."""
 _UNTOLD = "what came of it could not be stored"
@@ -162,11 +162,15 @@ class Publishing:
         self._tasks: set[asyncio.Task[None]] = set()
         self._mine: set[str] = set()
         """Ids of the drafts that are done here, or wait for it."""
+        self._left: frozenset[SeenDraft] = frozenset()
+        """Drafts that nobody was at when it was looked last."""
 
     async def resume(self) -> None:
         """Give back to staff what a server that has gone had begun.
 
-        Where another server is at work, or the desk cannot be reached, as soon as that is over.
+        What looks so may wait for its turn in another process, which takes it within a moment: it
+        is given back if nobody was at it some seconds later either. Where another server is at
+        work, or the desk cannot be reached, as soon as that is over.
         """
         if not await self._resumed():
             self._start(self._resuming())
@@ -205,12 +209,16 @@ class Publishing:
                 return
 
     async def _resumed(self) -> bool:
+        """Look once; returns whether nothing is left that was begun."""
+        before, self._left = self._left, frozenset()
         async with self._turn:
             try:
                 if not await self._desk.beside(self._ours.take):
                     return False
-                mine = frozenset(self._mine)
-                found = await self._desk.beside(partial(self._desk.drafts.resume, mine))
+                busy = await self._desk.beside(self._desk.drafts.busy)
+                left = frozenset(each for each in busy if each.draft_id not in self._mine)
+                twice = left & before
+                found = await self._desk.beside(partial(self._desk.drafts.resume, twice))
             except Exception as error:  # noqa: BLE001 - it is tried again
                 _LOG.warning("what was broken off is not given back: %s", type(error).__name__)
                 return False
@@ -218,7 +226,8 @@ class Publishing:
                 await self._let_go(waiting=len(self._mine))
         if found:
             _LOG.warning("not done, as the server stopped: %s", " ".join(found))
-        return True
+        self._left = left - twice
+        return not self._left
 
     async def _done(
         self, draft: Draft, work: Callable[[], Awaitable[Outcome]], otherwise: DraftState

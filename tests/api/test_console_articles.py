@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from pages import read
 from test_drafts import CONTENT
 
+from api.desk import publishing
 from api.desk.desk import open_desk
 from api.desk.drafts import Draft, SeenDraft
 from api.desk.models import Actor, Findings, Seen, Ticket
@@ -376,7 +377,7 @@ def test_what_was_broken_off_is_withdrawn_by_a_lead(lead: Colleague, command: Co
     address = begin(lead, replied_to(lead))
     draft = stored(lead, address)
     lead.desk.drafts.publish(ANYBODY, SeenDraft(draft.draft_id, draft.version))
-    lead.desk.drafts.resume()
+    lead.desk.drafts.resume(lead.desk.drafts.busy())
     agent = beside(lead, "Ada")
     page = agent.page(address)
     assert "may be among the answers or not" in text(page)
@@ -441,13 +442,17 @@ def test_nobody_gets_in_without_signing_in(lead: Colleague) -> None:
 
 
 def test_a_server_that_starts_gives_back_what_was_being_published(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(publishing, "_AGAIN_S", 0.05)
     desk = open_desk("", tmp_path / "data", 30)
     draft = desk.drafts.begin(ANYBODY, "NMG-1", None, "Sharing", CONTENT)
     desk.drafts.publish(ANYBODY, SeenDraft(draft.draft_id, draft.version))
     desk.close()
     with colleague(app_over(store, data_dir=tmp_path / "data"), "Grace", "lead") as lead:
+        until = time.monotonic() + 10
+        while lead.desk.drafts.busy() and time.monotonic() < until:
+            time.sleep(0.02)
         page = lead.page(f"/desk/articles/{draft.draft_id}")
         assert "the server stopped" in text(one(page, ".box.alarm"))
         assert not page.select("[data-busy]")

@@ -151,11 +151,11 @@ def test_a_refused_draft_says_why_until_it_is_published_again(opened: Desk) -> N
 def test_what_a_server_left_half_done_is_given_back_with_a_word(opened: Desk) -> None:
     draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
     other = _begun(opened, ticket="NMG-2")
-    assert opened.drafts.resume() == [draft.draft_id]
+    assert opened.drafts.resume(opened.drafts.busy()) == [draft.draft_id]
     back = opened.drafts.read(STAFF, draft.draft_id)
     assert (back.state, [each.kind for each in back.findings]) == ("draft", ["interrupted"])
     assert opened.drafts.read(STAFF, other.draft_id) == other
-    assert opened.drafts.resume() == []
+    assert opened.drafts.resume(opened.drafts.busy()) == []
     # Whoever began it comes too late, and what was begun anew is not theirs.
     assert not opened.drafts.waits(_seen(draft))
     anew = opened.drafts.publish(STAFF, _seen(back))
@@ -164,16 +164,18 @@ def test_what_a_server_left_half_done_is_given_back_with_a_word(opened: Desk) ->
     assert opened.drafts.read(STAFF, draft.draft_id) == anew
 
 
-def test_what_another_is_still_at_is_not_given_back(opened: Desk) -> None:
-    draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
-    assert opened.drafts.resume([draft.draft_id]) == []
+def test_what_has_changed_since_it_was_looked_at_is_not_given_back(opened: Desk) -> None:
+    before = _begun(opened)
+    draft = opened.drafts.publish(STAFF, _seen(before))
+    assert opened.drafts.busy() == {_seen(draft)}
+    assert opened.drafts.resume([_seen(before)]) == []
     assert opened.drafts.read(STAFF, draft.draft_id) == draft
 
 
 def test_what_was_broken_off_can_be_withdrawn_from_the_index(opened: Desk) -> None:
     draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
     assert draft.article_id
-    opened.drafts.resume()
+    opened.drafts.resume(opened.drafts.busy())
     back = opened.drafts.read(STAFF, draft.draft_id)
     assert opened.drafts.withdraw(STAFF, _seen(back)).state == "withdrawing"
 
@@ -206,7 +208,7 @@ def test_what_was_half_withdrawn_is_still_published(opened: Desk) -> None:
     draft = opened.drafts.publish(STAFF, _seen(_begun(opened)))
     opened.drafts.finish(_seen(draft), Outcome("published", (), "20260101"))
     opened.drafts.withdraw(STAFF, _seen(opened.drafts.read(STAFF, draft.draft_id)))
-    opened.drafts.resume()
+    opened.drafts.resume(opened.drafts.busy())
     assert opened.drafts.read(STAFF, draft.draft_id).state == "published"
 
 

@@ -207,8 +207,9 @@ with open({str(log)!r}, "a") as log:
 
 
 def test_a_server_that_stops_ends_the_command_and_the_next_one_tells(
-    desk: Desk, tmp_path: Path
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(publishing_module, "_AGAIN_S", 0.05)
     draft = _publishing(desk)
     begun = tmp_path / "begun"
     publisher = command(tmp_path, f"pathlib.Path({str(begun)!r}).touch(); time.sleep(60)")
@@ -222,7 +223,9 @@ def test_a_server_that_stops_ends_the_command_and_the_next_one_tells(
             await publishing.stop()
         assert not publishing._tasks
         assert desk.drafts.read(STAFF, draft.draft_id).state == "publishing"
-        await Publishing(desk, publisher).resume()
+        again = Publishing(desk, publisher)
+        await again.resume()
+        await asyncio.gather(*again._tasks)
 
     asyncio.run(run())
     back = desk.drafts.read(STAFF, draft.draft_id)
@@ -265,9 +268,27 @@ while not pathlib.Path({str(go)!r}).exists():
     assert desk.drafts.read(STAFF, left.draft_id).findings[0].kind == "interrupted"
 
 
+def test_a_server_that_starts_gives_nothing_back_that_waits_for_its_turn_in_another(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing_module, "_AGAIN_S", 0.5)
+    draft = _publishing(desk)
+    publisher = says(tmp_path, DONE, "time.sleep(1)")
+
+    async def run() -> None:
+        # Said, and not begun yet: in another process the turn would be free, too.
+        first, starts = Publishing(desk, publisher), Publishing(desk, publisher)
+        await starts.resume()
+        first.publish(draft)
+        await asyncio.gather(*first._tasks, *starts._tasks)
+
+    asyncio.run(run())
+    assert desk.drafts.read(STAFF, draft.draft_id).state == "published"
+
+
 def test_what_was_given_back_is_not_published_all_the_same(desk: Desk, tmp_path: Path) -> None:
     draft = _publishing(desk)
-    desk.drafts.resume()
+    desk.drafts.resume(desk.drafts.busy())
     begun = tmp_path / "begun"
     [back] = _after(desk, says(tmp_path, DONE, f"pathlib.Path({str(begun)!r}).touch()"), draft)
     assert back.state == "draft"
@@ -364,7 +385,7 @@ def test_what_is_not_there_any_more_is_withdrawn(desk: Desk, tmp_path: Path) -> 
 
 def _broken_off(desk: Desk) -> Draft:
     draft = _publishing(desk)
-    desk.drafts.resume()
+    desk.drafts.resume(desk.drafts.busy())
     return desk.drafts.read(STAFF, draft.draft_id)
 
 
