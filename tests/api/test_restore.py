@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import shelf
-from backups import OWN, back_up, bring_back, filled_desk
+from backups import OWN, Silence, back_up, bring_back, filled_desk
 from filled import everything, fill
 
 from api.desk.backup import restore as restoring
-from api.desk.backup.backup import Places
+from api.desk.backup.backup import Places, make_backup
+from api.desk.backup.restore import restore
 from api.desk.backup.rows import Misfit
-from api.desk.backup.settling import finish
+from api.desk.backup.settling import RestoreRefused, finish
 from api.desk.database import Database
 from rag.store import Store
 
@@ -235,4 +236,48 @@ def test_a_damaged_database_on_another_disk_is_replaced_there(
     assert [each.name for each in other.glob("own.sqlite.damaged-*")]
     assert not list(tmp_path.rglob(".restore"))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    database.close()
+
+
+def _disks(monkeypatch: pytest.MonkeyPatch, free: dict[Path, int]) -> None:
+    """Have each of some folders be a disk of its own, with so many bytes free."""
+    names = list(free)
+
+    class Use:
+        def __init__(self, folder: Path):
+            self.free = free[folder]
+
+    monkeypatch.setattr(restoring, "_disk", names.index)
+    monkeypatch.setattr(shutil, "disk_usage", Use)
+
+
+def test_room_is_wanted_where_each_part_goes(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, index, desk = tmp_path / "data", tmp_path / "index", tmp_path / "desk"
+    desk.mkdir()
+    shutil.copytree(store.directory, index)
+    url = f"sqlite:///{desk / 'own.sqlite'}"
+    database, places = filled_desk(url, data, count=2), Places(data, index)
+    made = make_backup(database, places, tmp_path / "it.zip", Silence())
+    size = {name: sum(each.size for each in made.below(name)) for name in ("desk", "index")}
+    fits = {data: 0, index: size["index"], desk: 2 * size["desk"]}
+    for folder in (index, desk):
+        with monkeypatch.context() as patched:
+            _disks(patched, fits | {folder: fits[folder] - 1})
+            with pytest.raises(RestoreRefused, match=rf"needed in {folder},"):
+                restore(tmp_path / "it.zip", database, places, Silence(), replace=True)
+    _disks(monkeypatch, fits)
+    restore(tmp_path / "it.zip", database, places, Silence(), replace=True)
+    database.close()
+
+
+def test_a_database_elsewhere_wants_no_room_here(
+    postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    database = filled_desk(postgres.fresh(), data, count=2)
+    back_up(database, data, tmp_path / "it.zip")
+    _disks(monkeypatch, {data: 0})
+    bring_back(tmp_path / "it.zip", database, data, replace=True)
     database.close()

@@ -79,7 +79,7 @@ def restore(
 
     Raises:
         BadBackup: It is damaged, or was made by a later version.
-        RestoreRefused: Something would be lost, or there is no room.
+        RestoreRefused: Something would be lost, or a disk has no room.
         DeskUnavailable: The database cannot be reached, or fails.
         OSError: A disk fails.
     """
@@ -104,7 +104,7 @@ def restore(
         damage = database.damage()
         if not replace and (held := _held(database, places.index_dir, manifest, damage)):
             raise RestoreRefused(f"there is {held}; --replace puts the backup in their place")
-        _make_sure_of_room(places.data_dir, manifest)
+        _make_sure_of_room(database, places, manifest, damage)
         return _Restoring(backup, database, places, progress).done(damage)
 
 
@@ -322,18 +322,37 @@ def _whole(folder: Path, below: str, members: Sequence[Member]) -> bool:
     return True
 
 
-def _make_sure_of_room(data_dir: Path, manifest: Manifest) -> None:
-    # The database takes its share twice: in its log, and then in its file.
-    needed = sum(
-        member.size * (2 if member.name.startswith(f"{DESK}/") else 1)
-        for member in manifest.members
-    )
-    free = shutil.disk_usage(data_dir).free
-    if free < needed:
-        raise RestoreRefused(
-            f"{needed / 1e6:.0f} MB are needed in {data_dir}, {free / 1e6:.0f} MB are free:"
-            " make room"
-        )
+def _make_sure_of_room(
+    database: Database, places: Places, manifest: Manifest, damage: str | None
+) -> None:
+    sizes = {
+        folder: sum(each.size for each in manifest.below(folder))
+        for folder in (DESK, ARTICLES, INDEX)
+    }
+    shares = [(places.data_dir, sum(each.size for each in manifest.members if each.name == USAGE))]
+    if Store(places.index_dir).writable:
+        shares.append((places.index_dir, sizes[ARTICLES] + sizes[INDEX]))
+    if file := database.file:
+        # The database takes its share twice: in its log, and then in its file.
+        copy = file.stat().st_size if damage else 0
+        shares.append((file.parent, 2 * sizes[DESK] + copy))
+    by_disk: dict[int, list[tuple[Path, int]]] = {}
+    for folder, size in shares:
+        by_disk.setdefault(_disk(folder), []).append((folder, size))
+    for on_it in by_disk.values():
+        folder, _ = max(on_it, key=lambda each: each[1])
+        needed = sum(size for _, size in on_it)
+        free = shutil.disk_usage(folder).free
+        if free < needed:
+            raise RestoreRefused(
+                f"{needed / 1e6:.0f} MB are needed in {folder}, {free / 1e6:.0f} MB are free:"
+                " make room"
+            )
+
+
+def _disk(folder: Path) -> int:
+    """Which disk a folder lies on."""
+    return folder.stat().st_dev
 
 
 def _erased_of(database: Database) -> list[str]:
