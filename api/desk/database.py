@@ -173,7 +173,7 @@ class Database:
             DeskUnavailable: It cannot be read.
         """
         with self.snapshot() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return revision_of(connection)
 
     def lock(self, timeout_s: float) -> FileLock:
         """What servers of this data directory that start together take turns by."""
@@ -369,6 +369,11 @@ def _owed(connection: Connection) -> int:
     """How many deletions there were since the last scrub began."""
     count: int = connection.exec_driver_sql(_SCRUB_OWED).scalar_one()
     return count
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the tables that a transaction sees; None: there are none."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def known_revisions() -> frozenset[str]:

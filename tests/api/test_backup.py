@@ -27,6 +27,7 @@ from typer.testing import CliRunner, Result
 import api
 from api.desk.__main__ import app as desk_command
 from api.desk.audit import verify
+from api.desk.backup import backup as making
 from api.desk.backup import restore as restoring
 from api.desk.backup.archive import BadBackup, Reader, writing
 from api.desk.backup.backup import Places
@@ -151,8 +152,6 @@ def test_without_the_index_the_one_that_is_there_stays(store: Store, tmp_path: P
 def test_what_is_written_while_a_backup_is_made_is_in_it_whole_or_not_at_all(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from api.desk.backup import backup as making
-
     data = tmp_path / "data"
     desk = open_desk(database_url, data, 30)
     desk.tickets.open(ASKED)
@@ -171,6 +170,26 @@ def test_what_is_written_while_a_backup_is_made_is_in_it_whole_or_not_at_all(
     bring_back(tmp_path / "it.zip", desk.database, data, replace=True)
     assert verify(desk.database).broken_at is None
     desk.close()
+
+
+def test_where_the_tables_change_meanwhile_it_is_of_the_revision_that_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = _bring("", tmp_path / "old", "0007")
+
+    def meanwhile() -> frozenset[str]:
+        # A server of a later version starts.
+        Database("", tmp_path / "old").migrate()
+        return known_revisions()
+
+    monkeypatch.setattr(making, "known_revisions", meanwhile)
+    made = back_up(old, tmp_path / "old", tmp_path / "it.zip")
+    assert (made.revision, old.revision()) == ("0007", max(known_revisions()))
+    new = Database("", tmp_path / "new")
+    bring_back(tmp_path / "it.zip", new, tmp_path / "new")
+    assert new.revision() == max(known_revisions())
+    new.close()
+    old.close()
 
 
 def test_nobody_else_can_read_it_and_nothing_else_is_left(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 from api import __version__
 from api.desk.backup.archive import FORMAT, BadBackup, Manifest, Sink, Writer, writing
 from api.desk.backup.rows import tables_of, written
-from api.desk.database import Database, known_revisions
+from api.desk.database import Database, known_revisions, revision_of
 from rag.index_files import INDEX_FORMAT, SQLITE
 from rag.source_states import SYNC
 from rag.store import Store
@@ -86,12 +86,13 @@ def make_backup(
 
 
 def _add_desk(out: Writer, database: Database, progress: Progress) -> str:
-    revision = database.revision()
-    if revision is None:
-        raise BadBackup("the desk's database holds no tables yet")
-    if revision not in known_revisions():
-        raise BadBackup("the desk's tables were made by a later version; back up with that one")
     with database.snapshot() as connection:
+        # Of the same moment as the rows: a server that starts may change the tables meanwhile.
+        revision = revision_of(connection)
+        if revision is None:
+            raise BadBackup("the desk's database holds no tables yet")
+        if revision not in known_revisions():
+            raise BadBackup("the desk's tables were made by a later version; back up with that one")
         for table in tables_of(connection):
             with progress.step(f"Writing {table.name}", 0) as count:
                 fill = partial(written, connection, table, progress=count)
