@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from api.desk.backup.archive import Manifest
 from api.desk.backup.backup import DESK, make_backup
 from api.desk.backup.restore import restore as bring_back
+from api.desk.backup.settling import finish, unsettled
 from api.desk.database import DeskUnavailable
 from api.desk.terminal import fail, named, places, told
 from rag.errors import HelpdeskError
@@ -50,8 +51,12 @@ def backup(
     """Write all that cannot be had again into one file; the server may run."""
     _, database = named()
     place = file / f"helpdesk-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip" if file.is_dir() else file
+    there = places()
+    finish(database, there)
+    if unsettled(there):
+        fail("a restore is at work, or waits to be brought to its end: back up after it")
     try:
-        made = make_backup(database, places(), place, Bars(), index=index)
+        made = make_backup(database, there, place, Bars(), index=index)
     except DeskUnavailable as error:
         fail(told(error))
     except HelpdeskError as error:

@@ -32,7 +32,7 @@ from api.desk.backup import restore as restoring
 from api.desk.backup.archive import BadBackup, Reader, writing
 from api.desk.backup.backup import Places
 from api.desk.backup.rows import Misfit
-from api.desk.backup.settling import RestoreRefused, finish
+from api.desk.backup.settling import RestoreRefused, alone, finish
 from api.desk.database import DESK, Database, DeskUnavailable, known_revisions
 from api.desk.desk import open_desk
 from api.desk.models import NewTicket, Seen
@@ -477,6 +477,58 @@ def test_one_that_was_killed_is_brought_to_its_end_or_taken_back_by_the_next_sta
     assert not (data / ".restore").exists()
     assert ("restore" in [row[3] for row in held(database)["audit"]]) is counts
     database.close()
+
+
+def test_a_backup_is_made_of_one_state_after_a_restore_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    database = filled_desk("", data, count=2)
+    (data / OWN).parent.mkdir(parents=True)
+    (data / OWN).write_text("Of the backup.")
+    back_up(database, data, tmp_path / "it.zip")
+    (data / OWN).write_text("Of later.")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring, "settle", lambda *_: None)
+        patched.setattr(restoring, "take_up", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bring_back(tmp_path / "it.zip", database, data, replace=True)
+    database.close()
+    # While another is at it, nobody can tell which state there will be.
+    with alone(data):
+        refused = _run("backup", tmp_path / "early.zip")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "back up after it" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert not (tmp_path / "early.zip").exists()
+    assert _run("backup", tmp_path / "after.zip").exit_code == 0
+    assert not list(data.rglob(".restore"))
+    with zipfile.ZipFile(tmp_path / "after.zip") as made:
+        assert made.read(OWN) == b"Of the backup."
+
+
+def test_a_restore_over_an_early_revision_that_was_killed_is_taken_back_without_an_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = _bring("", tmp_path / "old", "0001")
+    back_up(old, tmp_path / "old", tmp_path / "it.zip")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring, "settle", lambda *_: None)
+        patched.setattr(restoring._Restoring, "_commit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bring_back(tmp_path / "it.zip", old, tmp_path / "old", replace=True)
+    finish(old, Places(tmp_path / "old", tmp_path / "old"))
+    assert not list(tmp_path.rglob(".restore"))
+    assert old.revision() == "0001"
+    old.close()
 
 
 def _run(*arguments: object) -> Result:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from api.desk.backup.archive import flush_folder
 from api.desk.backup.backup import ARTICLES, Places
@@ -82,7 +82,7 @@ def finish(database: Database, places: Places) -> None:
     """Bring to its end what a restore that was killed had begun: forwards if it counts, or back.
 
     Args:
-        database: Its tables up to date.
+        database: Its tables of any revision.
         places: Where the rest lies.
     """
     if not (places.data_dir / STAGED).is_dir():
@@ -94,6 +94,11 @@ def finish(database: Database, places: Places) -> None:
         pass  # it goes on, or another server brings it to its end
     except (DeskUnavailable, OSError, ValueError) as error:
         _LOG.warning("a restore that was broken off waits: %s", type(error).__name__)
+
+
+def unsettled(places: Places) -> bool:
+    """Whether the database and what lies beside it may be of two states: a restore is between."""
+    return (places.data_dir / STAGED / PENDING).exists()
 
 
 def settle(database: Database, places: Places) -> None:
@@ -129,7 +134,8 @@ def _counts(database: Database, restore_id: str) -> bool:
         AUDIT.c.action == "restore", AUDIT.c.ticket_id == restore_id
     )
     with database.reading() as connection:
-        return connection.scalar(noted) is not None
+        # Before there was an audit there were no restores.
+        return inspect(connection).has_table(AUDIT.name) and (connection.scalar(noted) is not None)
 
 
 def take_up(database: Database, places: Places, generation: str | None) -> None:
