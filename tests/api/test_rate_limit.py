@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from starlette.types import Scope
 from api import rate_limit
 from api.app import Access
 from api.desk.calls import Calls
+from api.desk.database import DESK
 from api.rate_limit import COUNTED, RateLimit
 from rag.store import Store
 
@@ -317,6 +320,21 @@ def test_a_database_that_hangs_keeps_nobody_waiting_long(
     assert second
 
 
+def test_a_call_that_waits_for_another_that_writes_is_counted_for_all(
+    store: Store, tmp_path: Path
+) -> None:
+    database = app_over(store, data_dir=tmp_path).state.services.desk.database
+    one, other = (RateLimit(per_day=1, calls=Calls(database)) for _ in range(2))
+    assert _now(one.call, _scope("192.0.2.2")) is None
+    with closing(sqlite3.connect(tmp_path / DESK, check_same_thread=False)) as writes:
+        writes.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(1.2, writes.rollback)
+        done.start()
+        assert _now(one.call, _scope("192.0.2.1")) is None
+        done.join()
+    assert _now(other.call, _scope("192.0.2.1"))
+
+
 def test_whoever_guesses_the_token_of_staff_is_stopped(limited: TestClient, clock: Clock) -> None:
     right = {"Authorization": f"Bearer {TOKEN}"}
     for number in range(rate_limit.GUESSES):
@@ -340,6 +358,35 @@ def test_a_call_that_is_not_for_staff_tells_no_more_of_their_token(
     assert limited.get("/v1/tickets", headers=right).status_code == 429
     clock.now += 61
     assert _call(limited, headers=right).status_code == 200
+
+
+def test_a_chat_program_with_a_key_of_its_own_locks_no_script_of_staff_out(
+    limited: TestClient, clock: Clock
+) -> None:
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    chat = {"model": "helpdesk", "messages": [{"role": "user", "content": "Who decides?"}]}
+
+    def asked(key: str) -> int:
+        headers = {"Authorization": f"Bearer {key}"}
+        return limited.post("/v1/chat/completions", json=chat, headers=headers).status_code
+
+    told = {asked("any-key-of-the-program") for _ in range(3 + rate_limit.GUESSES)}
+    assert told == {200, 429}
+    assert limited.get("/v1/tickets", headers=right).status_code == 200
+    assert _call(limited, headers=right).status_code == 200
+    # Who guesses there learns no more.
+    assert asked(TOKEN) == 429
+    clock.now += 61
+    assert asked(TOKEN) == 200
+
+
+def test_what_all_may_spend_is_known_however_many_ask_while_the_database_is_gone(
+    clock: Clock,
+) -> None:
+    limit = RateLimit(per_day=10, total_per_day=rate_limit.MAX_CLIENTS + 5)
+    counted = [_now(limit.call, _address(number)) for number in range(rate_limit.MAX_CLIENTS + 6)]
+    assert counted[:-1] == [None] * (rate_limit.MAX_CLIENTS + 5)
+    assert counted[-1]
 
 
 def test_no_address_is_stored(budgeted: TestClient, tmp_path: Path) -> None:
