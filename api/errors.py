@@ -5,6 +5,7 @@ Below the paths of OpenAI's interface it has the form that clients of that one r
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -88,6 +89,7 @@ _TITLES = {
     503: "Not ready",
 }
 OPENAI = ("/v1/chat/", "/v1/models")
+_ENDS = "the server was told to stop; try again later"
 _UNEXPECTED = "something went wrong here; it has been noted"
 _SOON_S = "5"
 """When what passes by itself may have passed."""
@@ -197,6 +199,13 @@ class LastResort:
 
         try:
             await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            # The server ends, and has waited for the reply as long as it may; a stream breaks off.
+            if begun:
+                raise
+            told = reply(scope["path"], 503, _ENDS)
+            told.headers["Retry-After"] = _SOON_S
+            await told(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the door
             told = reply(scope["path"], *explained(error))
             if not begun:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parts import services
 from problems import problem_of
+from starlette.types import Send
 
 from api import limits
 from api.app import build_app
-from api.errors import STATUS
+from api.errors import STATUS, LastResort
 from api.limits import MAX_BODY
 from api.live import LiveIndex
 from rag import errors
@@ -305,6 +306,55 @@ def test_an_error_of_ours_has_its_status(
 ) -> None:
     response = _failing(store, error).post("/v1/answers", json={"question": "Who decides?"})
     problem_of(response, status)
+
+
+def test_an_answer_that_a_server_which_stops_waits_for_no_longer_can_be_asked_for_again() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def under_way(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    async def cancelled() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/v1/answers", "headers": []}
+        replying = asyncio.create_task(LastResort(under_way)(scope, _nothing, send))
+        await asyncio.sleep(0.01)
+        replying.cancel()
+        await replying
+
+    asyncio.run(cancelled())
+    head, body = sent
+    assert head["status"] == 503
+    assert (b"retry-after", b"5") in head["headers"]
+    assert "told to stop" in json.loads(body["body"])["detail"]
+
+
+def test_a_stream_that_has_begun_is_broken_off_where_the_server_waits_no_longer() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    async def under_way(_: object, __: object, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(60)
+
+    async def cancelled() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/v1/answers", "headers": []}
+        replying = asyncio.create_task(LastResort(under_way)(scope, _nothing, send))
+        await asyncio.sleep(0.01)
+        replying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await replying
+
+    asyncio.run(cancelled())
+    assert sent == ["http.response.start"]
+
+
+async def _nothing() -> Any:
+    await asyncio.sleep(60)
 
 
 def test_a_body_that_never_arrives_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
