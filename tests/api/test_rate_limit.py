@@ -321,7 +321,7 @@ def test_a_database_that_hangs_keeps_nobody_waiting_long(
 
 
 def test_a_call_that_waits_for_another_that_writes_is_counted_for_all(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = app_over(store, data_dir=tmp_path).state.services.desk.database
     one, other = (RateLimit(per_day=1, calls=Calls(database)) for _ in range(2))
@@ -332,6 +332,7 @@ def test_a_call_that_waits_for_another_that_writes_is_counted_for_all(
         done.start()
         assert _now(one.call, _scope("192.0.2.1")) is None
         done.join()
+    assert "counted here alone" not in caplog.text
     assert _now(other.call, _scope("192.0.2.1"))
 
 
