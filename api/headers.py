@@ -1,7 +1,7 @@
 """Headers that every reply carries: the one place where browsers are told what is not allowed.
 
 A route sets only what is its own: how long its reply may be kept where that is not "never", and
-how much of an address its forms tell.
+how much of an address its forms tell. Some say "never" themselves as well, beside what they reply.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _DOCS = (
 )
 """The page of the API: what draws it writes styles and small pictures into it."""
 _YEAR_S = 31_536_000
+_NOT_MODIFIED = 304
 
 
 class SecurityHeaders:
@@ -56,7 +57,9 @@ class SecurityHeaders:
                 path: str = scope["path"]
                 page = headers.get("content-type", "").startswith("text/html")
                 policy = (_DOCS if path == "/docs" else _PAGE) if page else _NOTHING
-                headers.setdefault("Content-Security-Policy", policy)
+                # One of "not modified" would take the place of that of the page that is kept.
+                if message["status"] != _NOT_MODIFIED:
+                    headers.setdefault("Content-Security-Policy", policy)
                 if page:
                     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
                 # Replies hold what people typed, or the tokens of their links.

@@ -128,6 +128,16 @@ def test_a_head_that_is_too_large_is_refused(
     problem_of(client.get(path, headers=headers), status)
 
 
+def test_a_page_that_has_not_changed_keeps_the_policy_that_came_with_it(client: TestClient) -> None:
+    page = client.get("/widget/demo.html")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    again = client.get("/widget/demo.html", headers={"If-None-Match": page.headers["etag"]})
+    assert again.status_code == 304
+    # A browser takes the headers of this reply over into what it has kept.
+    assert "content-security-policy" not in again.headers
+    assert again.headers["x-content-type-options"] == "nosniff"
+
+
 def test_the_longest_search_in_any_script_is_served(client: TestClient) -> None:
     found = client.get("/v1/search", params={"q": "𝄞" * 3990 + " consent"})
     assert found.status_code == 200
