@@ -3,8 +3,8 @@
 A page elsewhere can have its own name lead to this machine (DNS rebinding). To a browser it is then
 of one origin with the helpdesk, and could ask and write here from inside a network that it cannot
 reach itself. So what a browser writes, and the whole desk, is served under known names only.
-Programs name what they like, and what anybody may read is read under any name: a proxy that was set
-up without a word to the helpdesk still serves it.
+Programs name what they like, and what anybody may read is read under any name: through a proxy that
+was set up without a word to the helpdesk pages are read, and no browser asks or writes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.refusing import refuse
+from api.refusing import at_desk, refuse
 
-_DESK = "/desk"
 _READS = ("GET", "HEAD", "OPTIONS")
 _REFUSED = (
     "the helpdesk is not known under this name; the operator can name it in"
@@ -50,7 +49,7 @@ class Hosts:
 
     def _strange(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
-        if not scope["path"].startswith(_DESK):
+        if not at_desk(scope["path"]):
             browser = "origin" in headers or "sec-fetch-site" in headers
             if scope["method"] in _READS or not browser:
                 return False

@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.refusing import refuse
+from api.refusing import FORMS, at_desk, refuse
 
 BODY_TIMEOUT_S = 15
 """How long the next piece of a body may take."""
@@ -28,10 +28,6 @@ MAX_HEADER_BYTES = 16_000
 """Of all of them, cookies of a whole domain included."""
 MAX_HEAD = MAX_ADDRESS + MAX_HEADER_BYTES
 """Bytes that are kept of a head that has not ended."""
-_FORMS = {
-    "/ask": MAX_FORM, "/contribute": MAX_FORM, "/tickets/": MAX_FORM, "/desk": MAX_DESK,
-}  # fmt: skip
-"""Of forms, by how their addresses begin."""
 
 
 class HeadLimit:
@@ -76,8 +72,7 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        path: str = scope["path"]
-        most = next((each for top, each in _FORMS.items() if path.startswith(top)), MAX_BODY)
+        most = _most(scope["path"])
         try:
             async with asyncio.timeout(BODY_S):
                 body = await _body(receive, most)
@@ -97,6 +92,13 @@ class BodyLimit:
             return waiting.pop() if waiting else await receive()
 
         await self._app(scope, replay, send)
+
+
+def _most(path: str) -> int:
+    """Bytes that a body may have."""
+    if at_desk(path):
+        return MAX_DESK
+    return MAX_FORM if path.startswith(FORMS) else MAX_BODY
 
 
 class _TooLarge(Exception):

@@ -10,9 +10,15 @@ from api.console.console import console_of, depth_of
 from api.errors import reply
 from api.page.page import Page
 
-_FORMS = ("/ask", "/contribute", "/tickets/")
+FORMS = ("/ask", "/contribute", "/tickets/")
+"""How the addresses begin at which visitors send forms, and are shown pages."""
 _DESK = "/desk"
 _SHORTER = (413, 414, 431)
+
+
+def at_desk(path: str) -> bool:
+    """Whether an address is of the console, where staff send forms and are shown pages."""
+    return path == _DESK or path.startswith(f"{_DESK}/")
 
 
 def refuse(scope: Scope, status: int, detail: str) -> Response:
@@ -26,12 +32,12 @@ def refuse(scope: Scope, status: int, detail: str) -> Response:
     """
     path: str = scope["path"]
     request = Request(scope)
-    if path == _DESK or path.startswith(f"{_DESK}/"):
+    if at_desk(path):
         # Who is signed in is not looked up for what is not even read.
         return console_of(request).page(
             "failed.html", None, depth=depth_of(request), status=status, detail=detail
         )
-    if not path.startswith(_FORMS):
+    if not path.startswith(FORMS):
         return reply(path, status, detail)
     site: Page = request.app.state.services.page
     texts = site.texts(None, request.headers.get("accept-language", ""))
