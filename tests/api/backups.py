@@ -7,13 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import shelf
+from alembic import command
+from alembic.config import Config
 from filled import everything, fill
 
 from api.desk.backup.archive import Manifest
 from api.desk.backup.backup import Places, make_backup
 from api.desk.backup.restore import Restored, restore
 from api.desk.database import Database
+from api.desk.models import NewTicket
 
+ASKED = NewTicket("Who decides?", (), None, None, "ada@clinic.example", None, None)
 OWN = "articles/share/own.md"
 """An article of one's own."""
 
@@ -59,3 +64,16 @@ def same(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert after["audit"][: len(before["audit"])] == before["audit"]
     [more] = after["audit"][len(before["audit"]) :]
     assert more[2:4] == ("operator", "restore")
+
+
+def of_revision(url: str, data_dir: Path, revision: str) -> Database:
+    """A desk of an earlier revision, with rows in it."""
+    data_dir.mkdir(parents=True)
+    database = Database(url, data_dir)
+    config = Config()
+    config.set_main_option("script_location", str(shelf.ROOT / "api" / "desk" / "migrations"))
+    with database._altering() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        fill(connection, 5)
+    return database

@@ -16,12 +16,9 @@ from typing import Any
 import pytest
 import shelf
 from actors import STAFF
-from alembic import command
-from alembic.config import Config
-from backups import OWN, back_up, bring_back, filled_desk, held, same
+from backups import ASKED, OWN, back_up, bring_back, filled_desk, held, of_revision, same
 from conftest import app_over
 from fastapi.testclient import TestClient
-from filled import fill
 from typer.testing import CliRunner, Result
 
 import api
@@ -30,17 +27,14 @@ from api.desk.audit import verify
 from api.desk.backup import backup as making
 from api.desk.backup import restore as restoring
 from api.desk.backup.archive import BadBackup, Reader, writing
-from api.desk.backup.backup import Places
 from api.desk.backup.rows import Misfit
-from api.desk.backup.settling import RestoreRefused, alone, finish
-from api.desk.database import DESK, Database, DeskUnavailable, known_revisions
+from api.desk.backup.settling import alone
+from api.desk.database import DESK, Database, known_revisions
 from api.desk.desk import open_desk
-from api.desk.models import NewTicket, Seen
+from api.desk.models import Seen
 from api.desk.persons import Persons
 from rag.store import Store
 from rag.usage import USAGE
-
-ASKED = NewTicket("Who decides?", (), None, None, "ada@clinic.example", None, None)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -175,7 +169,7 @@ def test_what_is_written_while_a_backup_is_made_is_in_it_whole_or_not_at_all(
 def test_where_the_tables_change_meanwhile_it_is_of_the_revision_that_it_began_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = _bring("", tmp_path / "old", "0007")
+    old = of_revision("", tmp_path / "old", "0007")
 
     def meanwhile() -> frozenset[str]:
         # A server of a later version starts.
@@ -215,19 +209,6 @@ def test_nobody_else_can_read_it_and_nothing_else_is_left(tmp_path: Path) -> Non
     database.close()
 
 
-def _bring(url: str, data_dir: Path, revision: str) -> Database:
-    """A desk of an earlier revision, with rows in it."""
-    data_dir.mkdir(parents=True)
-    database = Database(url, data_dir)
-    config = Config()
-    config.set_main_option("script_location", str(shelf.ROOT / "api" / "desk" / "migrations"))
-    with database._altering() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-        fill(connection, 5)
-    return database
-
-
 @pytest.mark.parametrize("revision", sorted(known_revisions()))
 def test_a_desk_of_any_earlier_revision_is_backed_up_as_it_is_and_brought_up_to_date(
     tmp_path: Path, revision: str
@@ -241,7 +222,7 @@ def test_one_in_postgresql_is_too(postgres: Any, tmp_path: Path, revision: str) 
 
 
 def _brought_up_to_date(url: str, tmp_path: Path, revision: str) -> None:
-    old = _bring(url, tmp_path / "old", revision)
+    old = of_revision(url, tmp_path / "old", revision)
     before = held(old)
     assert all(before.values())
     made = back_up(old, tmp_path / "old", tmp_path / "it.zip")
@@ -263,28 +244,6 @@ def _brought_up_to_date(url: str, tmp_path: Path, revision: str) -> None:
     }
     old.close()
     new.close()
-
-
-def test_what_is_there_is_not_replaced_unless_somebody_says_so(tmp_path: Path) -> None:
-    source = filled_desk("", tmp_path / "source")
-    back_up(source, tmp_path / "source", tmp_path / "it.zip")
-    other = tmp_path / "other"
-    desk = open_desk("", other, 30)
-    ticket, _ = desk.tickets.open(ASKED)
-    (other / OWN).parent.mkdir(parents=True)
-    (other / OWN).write_text("Mine.")
-    before = held(desk.database)
-    with pytest.raises(RestoreRefused, match=r"1 tickets.*1 articles.*--replace"):
-        bring_back(tmp_path / "it.zip", desk.database, other)
-    assert held(desk.database) == before
-    bring_back(tmp_path / "it.zip", desk.database, other, replace=True)
-    assert not (other / OWN).exists(), "it is not in the backup"
-    assert ticket.ticket_id not in json.dumps(held(desk.database), default=str)
-    found = [each.name for each in other.rglob("*") if each.is_file()
-             and ASKED.email.encode() in each.read_bytes()]  # fmt: skip
-    assert found == [], "the bytes of what was replaced are gone"
-    desk.close()
-    source.close()
 
 
 def test_who_was_erased_since_is_erased_again(database_url: str, tmp_path: Path) -> None:
@@ -387,98 +346,6 @@ def test_a_file_that_would_lie_elsewhere_is_refused(tmp_path: Path) -> None:
     database.close()
 
 
-def test_an_index_of_another_format_is_left_out_and_its_cure_told(
-    store: Store, tmp_path: Path
-) -> None:
-    own = tmp_path / "own"
-    shutil.copytree(store.directory, own)
-    back_up(filled_desk("", own), own, tmp_path / "it.zip")
-    _altered(tmp_path / "it.zip", index_format=2)
-    new = tmp_path / "new"
-    done = bring_back(tmp_path / "it.zip", Database("", new), new)
-    assert Store(new).current() is None
-    assert any("format 2" in note and "ingest run" in note for note in done.notes)
-
-
-def test_a_damaged_database_is_kept_aside_and_replaced(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    database = filled_desk("", data, count=200)
-    before = held(database)
-    back_up(database, data, tmp_path / "it.zip")
-    database.close()
-    with (data / DESK).open("r+b") as file:
-        file.seek(4096 * 5)
-        file.write(b"\xa5" * 4096 * 3)
-    damaged = (data / DESK).read_bytes()
-    with pytest.raises(RestoreRefused, match=r"damaged.*--replace"):
-        bring_back(tmp_path / "it.zip", Database("", data), data)
-    done = bring_back(tmp_path / "it.zip", Database("", data), data, replace=True)
-    again = Database("", data)
-    same(before, held(again))
-    [aside] = data.glob(f"{DESK}.damaged-*Z")
-    assert aside.read_bytes() == damaged
-    assert any(str(aside) in note for note in done.notes)
-    assert stat.S_IMODE((data / DESK).stat().st_mode) == 0o600
-    again.close()
-
-
-def test_one_that_fails_midway_leaves_all_as_it_was(
-    database_url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(store.directory, data, dirs_exist_ok=True)
-    database = filled_desk(database_url, data, seed=1)
-    back_up(database, data, tmp_path / "it.zip")
-    with database.writing() as connection:
-        connection.exec_driver_sql("UPDATE tickets SET question = 'Another'")
-    before = held(database)
-
-    def failing(*_: object) -> int:
-        raise OSError("the disk is gone")
-
-    monkeypatch.setattr(restoring, "stored", failing)
-    with pytest.raises((OSError, DeskUnavailable)):
-        bring_back(tmp_path / "it.zip", database, data, replace=True)
-    assert held(database) == before
-    assert not (data / ".restore").exists()
-    database.close()
-
-
-@pytest.mark.parametrize("counts", [True, False])
-def test_one_that_was_killed_is_brought_to_its_end_or_taken_back_by_the_next_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: bool
-) -> None:
-    data = tmp_path / "data"
-    database = filled_desk("", data, count=2)
-    (data / OWN).parent.mkdir(parents=True)
-    (data / OWN).write_text("Of the backup.")
-    back_up(database, data, tmp_path / "it.zip")
-    (data / OWN).write_text("Of later.")
-
-    class Killed(BaseException):
-        pass
-
-    def killed(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        # As it is found after a kill: nothing is tidied up.
-        patched.setattr(restoring, "settle", lambda *_: None)
-        if counts:
-            patched.setattr(restoring, "take_up", killed)
-        else:
-            patched.setattr(restoring._Restoring, "_commit", killed)
-        with pytest.raises(Killed):
-            bring_back(tmp_path / "it.zip", database, data, replace=True)
-    assert (data / ".restore" / "pending.json").exists()
-    assert (data / OWN).read_text() == "Of later."
-    finish(database, Places(data, data))
-    assert (data / OWN).read_text() == ("Of the backup." if counts else "Of later.")
-    assert not (data / ".restore").exists()
-    assert ("restore" in [row[3] for row in held(database)["audit"]]) is counts
-    database.close()
-
-
 def test_a_backup_is_made_of_one_state_after_a_restore_that_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -511,24 +378,17 @@ def test_a_backup_is_made_of_one_state_after_a_restore_that_was_killed(
         assert made.read(OWN) == b"Of the backup."
 
 
-def test_a_restore_over_an_early_revision_that_was_killed_is_taken_back_without_an_audit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_index_of_another_format_is_left_out_and_its_cure_told(
+    store: Store, tmp_path: Path
 ) -> None:
-    old = _bring("", tmp_path / "old", "0001")
-    back_up(old, tmp_path / "old", tmp_path / "it.zip")
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(restoring, "settle", lambda *_: None)
-        patched.setattr(restoring._Restoring, "_commit", killed)
-        with pytest.raises(KeyboardInterrupt):
-            bring_back(tmp_path / "it.zip", old, tmp_path / "old", replace=True)
-    finish(old, Places(tmp_path / "old", tmp_path / "old"))
-    assert not list(tmp_path.rglob(".restore"))
-    assert old.revision() == "0001"
-    old.close()
+    own = tmp_path / "own"
+    shutil.copytree(store.directory, own)
+    back_up(filled_desk("", own), own, tmp_path / "it.zip")
+    _altered(tmp_path / "it.zip", index_format=2)
+    new = tmp_path / "new"
+    done = bring_back(tmp_path / "it.zip", Database("", new), new)
+    assert Store(new).current() is None
+    assert any("format 2" in note and "ingest run" in note for note in done.notes)
 
 
 def _run(*arguments: object) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -11,7 +12,17 @@ from typing import Any
 
 import pytest
 import shelf
-from backups import OWN, Silence, back_up, bring_back, filled_desk
+from backups import (
+    ASKED,
+    OWN,
+    Silence,
+    back_up,
+    bring_back,
+    filled_desk,
+    held,
+    of_revision,
+    same,
+)  # fmt: skip
 from filled import everything, fill
 
 from api.desk.backup import restore as restoring
@@ -19,7 +30,8 @@ from api.desk.backup.backup import Places, make_backup
 from api.desk.backup.restore import restore
 from api.desk.backup.rows import Misfit
 from api.desk.backup.settling import RestoreRefused, finish
-from api.desk.database import Database
+from api.desk.database import DESK, Database, DeskUnavailable
+from api.desk.desk import open_desk
 from rag.store import Store
 
 
@@ -281,3 +293,124 @@ def test_a_database_elsewhere_wants_no_room_here(
     _disks(monkeypatch, {data: 0})
     bring_back(tmp_path / "it.zip", database, data, replace=True)
     database.close()
+
+
+def test_what_is_there_is_not_replaced_unless_somebody_says_so(tmp_path: Path) -> None:
+    source = filled_desk("", tmp_path / "source")
+    back_up(source, tmp_path / "source", tmp_path / "it.zip")
+    other = tmp_path / "other"
+    desk = open_desk("", other, 30)
+    ticket, _ = desk.tickets.open(ASKED)
+    (other / OWN).parent.mkdir(parents=True)
+    (other / OWN).write_text("Mine.")
+    before = held(desk.database)
+    with pytest.raises(RestoreRefused, match=r"1 tickets.*1 articles.*--replace"):
+        bring_back(tmp_path / "it.zip", desk.database, other)
+    assert held(desk.database) == before
+    bring_back(tmp_path / "it.zip", desk.database, other, replace=True)
+    assert not (other / OWN).exists(), "it is not in the backup"
+    assert ticket.ticket_id not in json.dumps(held(desk.database), default=str)
+    found = [each.name for each in other.rglob("*") if each.is_file()
+             and ASKED.email.encode() in each.read_bytes()]  # fmt: skip
+    assert found == [], "the bytes of what was replaced are gone"
+    desk.close()
+    source.close()
+
+
+def test_a_damaged_database_is_kept_aside_and_replaced(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    database = filled_desk("", data, count=200)
+    before = held(database)
+    back_up(database, data, tmp_path / "it.zip")
+    database.close()
+    with (data / DESK).open("r+b") as file:
+        file.seek(4096 * 5)
+        file.write(b"\xa5" * 4096 * 3)
+    damaged = (data / DESK).read_bytes()
+    with pytest.raises(RestoreRefused, match=r"damaged.*--replace"):
+        bring_back(tmp_path / "it.zip", Database("", data), data)
+    done = bring_back(tmp_path / "it.zip", Database("", data), data, replace=True)
+    again = Database("", data)
+    same(before, held(again))
+    [aside] = data.glob(f"{DESK}.damaged-*Z")
+    assert aside.read_bytes() == damaged
+    assert any(str(aside) in note for note in done.notes)
+    assert stat.S_IMODE((data / DESK).stat().st_mode) == 0o600
+    again.close()
+
+
+def test_one_that_fails_midway_leaves_all_as_it_was(
+    database_url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(store.directory, data, dirs_exist_ok=True)
+    database = filled_desk(database_url, data, seed=1)
+    back_up(database, data, tmp_path / "it.zip")
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE tickets SET question = 'Another'")
+    before = held(database)
+
+    def failing(*_: object) -> int:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(restoring, "stored", failing)
+    with pytest.raises((OSError, DeskUnavailable)):
+        bring_back(tmp_path / "it.zip", database, data, replace=True)
+    assert held(database) == before
+    assert not (data / ".restore").exists()
+    database.close()
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_one_that_was_killed_is_brought_to_its_end_or_taken_back_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: bool
+) -> None:
+    data = tmp_path / "data"
+    database = filled_desk("", data, count=2)
+    (data / OWN).parent.mkdir(parents=True)
+    (data / OWN).write_text("Of the backup.")
+    back_up(database, data, tmp_path / "it.zip")
+    (data / OWN).write_text("Of later.")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        # As it is found after a kill: nothing is tidied up.
+        patched.setattr(restoring, "settle", lambda *_: None)
+        if counts:
+            patched.setattr(restoring, "take_up", killed)
+        else:
+            patched.setattr(restoring._Restoring, "_commit", killed)
+        with pytest.raises(Killed):
+            bring_back(tmp_path / "it.zip", database, data, replace=True)
+    assert (data / ".restore" / "pending.json").exists()
+    assert (data / OWN).read_text() == "Of later."
+    finish(database, Places(data, data))
+    assert (data / OWN).read_text() == ("Of the backup." if counts else "Of later.")
+    assert not (data / ".restore").exists()
+    assert ("restore" in [row[3] for row in held(database)["audit"]]) is counts
+    database.close()
+
+
+def test_a_restore_over_an_early_revision_that_was_killed_is_taken_back_without_an_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = of_revision("", tmp_path / "old", "0001")
+    back_up(old, tmp_path / "old", tmp_path / "it.zip")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring, "settle", lambda *_: None)
+        patched.setattr(restoring._Restoring, "_commit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bring_back(tmp_path / "it.zip", old, tmp_path / "old", replace=True)
+    finish(old, Places(tmp_path / "old", tmp_path / "old"))
+    assert not list(tmp_path.rglob(".restore"))
+    assert old.revision() == "0001"
+    old.close()
