@@ -38,6 +38,8 @@ _GONE = (
 _CUT = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 """What a connection ends in that was kept while the server was restarted."""
 _NOT_FOUND = 404
+_LATER = (408, 429)
+"""Refusals that time heals."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -87,7 +89,12 @@ class ChromaServer:
             VectorsUnavailable: The server does not answer, or has not kept all.
         """
         for kind, rows in vectors.items():
-            made = {"name": _name(generation, kind), "configuration": {"hnsw": HNSW}}
+            # It may be asked twice, see `_sent`.
+            made = {
+                "name": _name(generation, kind),
+                "configuration": {"hnsw": HNSW},
+                "get_or_create": True,
+            }
             number = self.ask("POST", "/collections", made, _WRITE_S)["id"]
             step = max(1, _BATCH_BYTES // (4 * max(1, rows.shape[-1])))
             for start in range(0, len(rows), step):
@@ -124,14 +131,17 @@ class ChromaServer:
 
         Raises:
             LookupError: It has no such collection.
-            VectorsUnavailable: It does not answer, or answers with a failure.
+            VectorsUnavailable: It does not answer, fails or refuses; who is refused keeps nobody
+                else from asking.
         """
         self._take_turn()
         try:
             answer = self._sent(method, path, told, wait_s)
-            if answer.status_code == _NOT_FOUND:
+            if answer.is_client_error and answer.status_code not in _LATER:
                 self._answers()
-                raise LookupError(path)
+                if answer.status_code == _NOT_FOUND:
+                    raise LookupError(path)
+                raise VectorsUnavailable(_refused(answer.status_code))
             answer.raise_for_status()
             said = answer.json() if answer.content else None
         except (httpx2.HTTPError, ValueError) as error:
@@ -226,6 +236,15 @@ class ServerCollections:
                 " set HELPDESK_CHROMA__URL to the one that has, or build the index anew with:"
                 " python -m ingest run"
             ) from None
+
+
+def _refused(status: int) -> str:
+    cure = (
+        "look at HELPDESK_CHROMA__TOKEN and at what stands before it"
+        if status in (401, 403)
+        else "look whether it is Chroma 1.0 or later, and what stands before it"
+    )
+    return f"the Chroma server refuses what it is asked, with HTTP status {status}; {cure}"
 
 
 def _name(generation: str, kind: str) -> str:

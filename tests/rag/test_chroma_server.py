@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,6 +189,70 @@ def test_vectors_of_many_numbers_are_sent_in_parts(
     assert sum(told) == 30
     assert max(told) == 3
     assert np.array_equal(held.stored("asks", np.arange(10)), rows)
+    server.remove(shelf.THIRD)
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """What stands before a server, and says one status whatever is asked."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def _refusing(status: int) -> Iterator[ChromaServer]:
+    handler = type("Refusing", (_Proxy,), {"status": status})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+        proxy.daemon_threads = True
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        try:
+            yield ChromaServer(f"http://127.0.0.1:{proxy.server_port}")
+        finally:
+            proxy.shutdown()
+
+
+@pytest.mark.parametrize(("status", "cure"), [(401, "TOKEN"), (403, "TOKEN"), (413, "before it")])
+def test_a_refusal_is_told_with_its_status_and_silences_nobody(status: int, cure: str) -> None:
+    with _refusing(status) as server:
+        for _ in range(2):
+            with pytest.raises(VectorsUnavailable, match=f"status {status}; .*{cure}"):
+                server.collections(shelf.FIRST)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_has_too_much_to_do_is_left_alone_for_a_while(status: int) -> None:
+    with _refusing(status) as server:
+        for _ in range(2):
+            with pytest.raises(VectorsUnavailable, match="try again"):
+                server.collections(shelf.FIRST)
+
+
+def test_a_collection_that_is_asked_for_twice_is_made_once(
+    running: ChromaProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ChromaServer(running.address)
+    send = server._http.request
+
+    def lost(method: str, path: str, **more: Any) -> object:
+        """The server did it, and the connection broke before it could say so."""
+        answer = send(method, path, **more)
+        if path == "/collections" and not told:
+            told.append(path)
+            raise chroma_server._CUT[0]("gone")
+        return answer
+
+    told: list[str] = []
+    monkeypatch.setattr(server._http, "request", lost)
+    rows = np.eye(3, 64, dtype=np.float32)
+    server.write(shelf.THIRD, dict.fromkeys(("chunks", "sentences", "asks"), rows), lambda _: None)
+    assert server.collections(shelf.THIRD).count("chunks") == 3
     server.remove(shelf.THIRD)
 
 
