@@ -19,6 +19,7 @@ from actors import STAFF
 from backups import ASKED, OWN, back_up, bring_back, filled_desk, held, of_revision, same
 from conftest import app_over
 from fastapi.testclient import TestClient
+from sqlalchemy import inspect
 from typer.testing import CliRunner, Result
 
 import api
@@ -33,6 +34,7 @@ from api.desk.database import DESK, Database, known_revisions
 from api.desk.desk import open_desk
 from api.desk.models import Seen
 from api.desk.persons import Persons
+from api.desk.tables import METADATA
 from rag.store import Store
 from rag.usage import USAGE
 
@@ -214,6 +216,17 @@ def test_a_desk_of_any_earlier_revision_is_backed_up_as_it_is_and_brought_up_to_
     tmp_path: Path, revision: str
 ) -> None:
     _brought_up_to_date("", tmp_path, revision)
+
+
+@pytest.mark.parametrize("revision", sorted(known_revisions()))
+def test_no_revision_has_a_table_that_a_backup_would_take_for_that_of_others(
+    tmp_path: Path, revision: str
+) -> None:
+    database = of_revision("", tmp_path / "data", revision)
+    with database.snapshot() as connection:
+        there = set(inspect(connection).get_table_names())
+    assert there - METADATA.tables.keys() == {"alembic_version"}
+    database.close()
 
 
 @pytest.mark.parametrize("revision", ["0001", "0004"])
