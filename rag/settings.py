@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Self, TypeVar
 from urllib.parse import urlsplit
 
+from httpx2 import URL, InvalidURL
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -133,9 +134,18 @@ class ChromaSettings(_Section):
         address = url.strip().rstrip("/")
         if not address:
             return ""
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
-            raise ValueError("must be an address such as http://chroma:8000")
+        wrong = ValueError("must be an address such as http://chroma:8000")
+        try:
+            # What the client of HTTP would refuse, and a port that there is not.
+            URL(address)
+            parts = urlsplit(address)
+            told = parts.port != 0
+        except (InvalidURL, ValueError):
+            raise wrong from None
+        if not told or parts.scheme not in ("http", "https") or not parts.hostname:
+            raise wrong
+        if parts.path or parts.query or parts.fragment:
+            raise wrong
         if parts.username is not None:
             raise ValueError("must hold no password: HELPDESK_CHROMA__TOKEN is for that")
         return address

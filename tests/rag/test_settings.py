@@ -208,6 +208,11 @@ def test_what_would_lead_nowhere_is_refused_in_a_line(
     [
         ("chroma:8000", "", "such as http://chroma:8000"),
         ("http://chroma:8000/api", "", "such as http://chroma:8000"),
+        ("http://chroma:8000#x", "", "such as http://chroma:8000"),
+        ("http://chroma:abc", "", "such as http://chroma:8000"),
+        ("http://chroma:80000", "", "such as http://chroma:8000"),
+        ("http://[::1", "", "such as http://chroma:8000"),
+        ("http://256.1.1.1:8000", "", "such as http://chroma:8000"),
         ("http://user:word@chroma:8000", "", "no password"),
         ("http://chroma:8000", "a secret", "https://"),
         ("", "a secret", "https://"),
