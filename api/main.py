@@ -38,7 +38,6 @@ from rag.wiring import (
     build_answerer,
     build_embedder,
     build_triager,
-    open_index,
     open_store,
 )
 
@@ -59,12 +58,14 @@ def create_app() -> FastAPI:
     desk = build_desk(settings, own, embedder)
     chat, contact = _messages(settings.corpus_dir, "widget"), settings.answer.contact
 
+    store = open_store(settings)
+
     def build() -> Answerer:
-        return build_answerer(settings, open_index(settings), embedder)
+        return build_answerer(settings, store.open(), embedder)
 
     return build_app(
         Services(
-            index=LiveIndex(open_store(settings), build, settings.data_dir),
+            index=LiveIndex(store, build, settings.data_dir),
             usage=Usage(settings.data_dir / USAGE),
             widget_texts=WidgetTexts(chat, contact),
             page=Page(

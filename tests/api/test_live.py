@@ -13,10 +13,12 @@ from fakes import HashingEmbedder
 from fastapi.testclient import TestClient
 from parts import services
 
-from api import live
+from api import live, main
 from api.app import build_app
 from api.live import LiveIndex
+from rag import wiring
 from rag.answerer import Answerer
+from rag.chroma_server import ChromaServer
 from rag.errors import NoIndex
 from rag.models import Question
 from rag.store import Store
@@ -251,6 +253,32 @@ def test_a_broken_generation_is_not_opened_again_and_again(tmp_path: Path) -> No
     for _ in range(5):
         watched.look()
     assert built == [shelf.FIRST, shelf.SECOND]
+
+
+def test_a_server_of_vectors_is_reached_once_however_often_the_index_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HELPDESK_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HELPDESK_CHROMA__URL", "http://127.0.0.1:9")
+    reached: list[ChromaServer] = []
+
+    def reach(url: str, token: str) -> ChromaServer:
+        reached.append(ChromaServer(url, token))
+        return reached[-1]
+
+    monkeypatch.setattr(wiring, "ChromaServer", reach)
+    monkeypatch.setattr("api.logs.install", lambda _: None)
+    monkeypatch.setattr(main, "end_at_once_when_told_twice", lambda: None)
+    monkeypatch.setattr(main, "build_embedder", lambda _: HashingEmbedder())
+    monkeypatch.setattr(main, "build_answerer", lambda _, opened, __: shelf.answerer_over(opened))
+    local = shelf.written(tmp_path, _meadow())
+    index = main.create_app().state.services.index
+    index.answerer()
+    local.write(shelf.SECOND, shelf.contents(_meadow()))
+    index.look()
+    assert index.answerer().generation.info.generation == shelf.SECOND
+    assert len(reached) == 1
 
 
 class _Unmounted(OSError):
