@@ -24,6 +24,9 @@ LOOKS_EVERY_S = 2.0
 """How often the name of the current generation is read."""
 _BROKEN_AGAIN_S = 60.0
 """When one that did not open is tried again."""
+_AWAY_AGAIN_S = 10.0
+"""The same where the server of its vectors was away: it may be back soon, but to open it all costs
+as much as a dozen answers."""
 _FIRST = Question("What is the Framework?")
 """Asked of a new generation before anybody else does, as much is read with the first question."""
 _LOG = logging.getLogger(__name__)
@@ -101,9 +104,9 @@ class LiveIndex:
                 self._why = why_not(error)
                 if self._failed != current:
                     _LOG.warning("generation %s does not open: %s", current, self._why)
-                soon = isinstance(error, VectorsUnavailable)
+                away = isinstance(error, VectorsUnavailable)
                 self._failed = current
-                self._again_at = time.monotonic() + (0 if soon else _BROKEN_AGAIN_S)
+                self._again_at = time.monotonic() + (_AWAY_AGAIN_S if away else _BROKEN_AGAIN_S)
             else:
                 self._failed, self._answerer = None, built
 

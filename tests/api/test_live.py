@@ -19,7 +19,7 @@ from api.live import LiveIndex
 from rag import wiring
 from rag.answerer import Answerer
 from rag.chroma_server import ChromaServer
-from rag.errors import NoIndex
+from rag.errors import NoIndex, VectorsUnavailable
 from rag.models import Question
 from rag.store import Store
 
@@ -253,6 +253,31 @@ def test_a_broken_generation_is_not_opened_again_and_again(tmp_path: Path) -> No
     for _ in range(5):
         watched.look()
     assert built == [shelf.FIRST, shelf.SECOND]
+
+
+def test_a_generation_whose_vectors_are_away_is_tried_again_only_after_some_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = shelf.written(tmp_path, _meadow())
+    away = [True, True, False]
+
+    def build() -> Answerer:
+        if store.current() == shelf.SECOND and away.pop(0):
+            raise VectorsUnavailable("the Chroma server does not answer")
+        return shelf.answerer_over(store.open())
+
+    watched = LiveIndex(store, build)
+    watched.answerer()
+    store.write(shelf.SECOND, shelf.contents(_meadow()))
+    for _ in range(5):
+        watched.look()
+    assert away == [True, False]
+    monkeypatch.setattr(live, "_AWAY_AGAIN_S", 0.0)
+    now = time.monotonic() + 11
+    monkeypatch.setattr("api.live.time.monotonic", lambda: now)
+    watched.look()
+    watched.look()
+    assert watched.answerer().generation.info.generation == shelf.SECOND
 
 
 def test_a_server_of_vectors_is_reached_once_however_often_the_index_changes(
