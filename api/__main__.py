@@ -7,14 +7,18 @@ Settings come from the environment or a .env file: docs/operators/settings.md li
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from api import logs
 from api.connections import Connection
@@ -33,6 +37,9 @@ _HANGS_S = 30
 _STOP_S = 10
 """What is at hand (replies, a sync) is given to end when the server ends; killed, it harms none.
 A language model may take its own time on top."""
+_LOOKS_EVERY_S, _AGAIN_S = 1.0, 60.0
+"""How often it is seen whether the sync still runs, and when it is begun again if not."""
+_LOG = logging.getLogger("api")
 
 
 def main() -> int:
@@ -85,23 +92,45 @@ def main() -> int:
         _watch() if server.server.sync else nullcontext(),
         shared_by_workers() if workers > 1 else nullcontext(),
     ):
-        uvicorn.run(
-            "api.main:create_app",
-            factory=True,
-            host=host,
-            port=port,
-            log_config=None,  # they are our own
-            log_level="warning",
-            access_log=False,  # queries stand in addresses, and what a person typed is never logged
-            server_header=False,
-            http=Connection,
-            h11_max_incomplete_event_size=MAX_HEAD,
-            ws="none",
-            workers=workers,
-            timeout_worker_healthcheck=_HANGS_S,
-            timeout_graceful_shutdown=_stop_s(core),
+        return _serve(
+            uvicorn.Config(
+                "api.main:create_app",
+                factory=True,
+                host=host,
+                port=port,
+                log_config=None,  # they are our own
+                log_level="warning",
+                # Queries stand in addresses, and what a person typed is never logged.
+                access_log=False,
+                server_header=False,
+                http=Connection,
+                h11_max_incomplete_event_size=MAX_HEAD,
+                ws="none",
+                workers=workers,
+                timeout_worker_healthcheck=_HANGS_S,
+                timeout_graceful_shutdown=_stop_s(core),
+            )
         )
-    return 0
+
+
+def _serve(config: uvicorn.Config) -> int:
+    """Serve until stopped; returns the exit code.
+
+    uvicorn's own `run` ends well where the several processes that should serve did not start.
+    """
+    failed = False
+    try:
+        if config.workers == 1:
+            uvicorn.Server(config).run()
+        else:
+            several = Multiprocess(config, sockets=[config.bind_socket()])
+            several.run()
+            failed = any(each.exitcode == STARTUP_FAILURE for each in several.processes)
+    except KeyboardInterrupt:
+        pass  # it has ended its work before
+    except SystemExit as error:
+        failed = bool(error.code)
+    return int(failed)
 
 
 def _stop_s(settings: Settings) -> int:
@@ -112,21 +141,44 @@ def _stop_s(settings: Settings) -> int:
 
 @contextmanager
 def _watch() -> Iterator[None]:
-    """Have the index kept up to date by a process that ends with this one."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "ingest", "watch"],
-        stdin=subprocess.DEVNULL,
-        preexec_fn=end_with_parent,
-    )
+    """Have the index kept up to date by a process that ends with this one, or is begun again."""
+    over = threading.Event()
+    # It lives as long as this process: the child is told when the thread ends that began it.
+    keeper = threading.Thread(target=_keep_watching, args=(over,))
+    keeper.start()
     try:
         yield
     finally:
-        child.terminate()
-        try:
-            child.wait(timeout=_STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        over.set()
+        keeper.join()
+
+
+def _keep_watching(over: threading.Event) -> None:
+    while True:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "ingest", "watch"],
+            stdin=subprocess.DEVNULL,
+            preexec_fn=end_with_parent,
+        )
+        while child.poll() is None:
+            if over.wait(_LOOKS_EVERY_S):
+                _end(child)
+                return
+        _LOG.warning(
+            "ingest watch has ended with exit code %d; it is begun again in %g s",
+            child.returncode, _AGAIN_S,
+        )  # fmt: skip
+        if over.wait(_AGAIN_S):
+            return
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(timeout=_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _port_trouble(host: str, port: int) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ import shelf
 from problems import problem_of
 from served import await_status, free_port, start
 
+from api import __main__ as serving
 from rag.store import Store
 
 TYPED = "zwiebelkuchen"
@@ -182,6 +185,52 @@ def test_a_server_that_syncs_takes_up_what_changes_and_ends_with_its_watch(
         assert alive == []
     finally:
         process.kill()
+
+
+def test_a_sync_that_ends_is_told_and_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = tmp_path / "begun"
+    broken = tmp_path / "python"
+    broken.write_text(f"#!/bin/sh\necho $* >> {begun}\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(broken))
+    monkeypatch.setattr(serving, "_LOOKS_EVERY_S", 0.02)
+    monkeypatch.setattr(serving, "_AGAIN_S", 0.1)
+    until = time.monotonic() + 30
+    with serving._watch():
+        while not begun.exists() or len(begun.read_text().splitlines()) < 3:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert set(begun.read_text().splitlines()) == {"-m ingest watch"}
+    assert "ingest watch has ended with exit code 3" in caplog.text
+
+
+_DOES_NOT_START = """
+import sys
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no"})
+
+if __name__ == "__main__":
+    import uvicorn
+    from api.__main__ import _serve  # takes long, and no worker needs it
+
+    config = uvicorn.Config("failing:app", port=int(sys.argv[1]), workers=int(sys.argv[2]))
+    sys.exit(_serve(config))
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_does_not_start_ends_with_exit_code_1(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "failing.py").write_text(_DOES_NOT_START)
+    ended = subprocess.run(
+        [sys.executable, "failing.py", str(free_port()), str(workers)],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": f"{shelf.ROOT}:{tmp_path}"},
+        timeout=120, check=False, capture_output=True,
+    )  # fmt: skip
+    assert ended.returncode == 1, ended.stderr
 
 
 def test_a_server_told_to_stop_while_it_builds_its_first_index_stops_at_once(
