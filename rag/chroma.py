@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -63,6 +62,7 @@ class FolderCollections:
         if not directory.is_dir():
             raise ValueError("the folder of Chroma is gone")
         self._client = _opened(directory)
+        self._kinds: dict[str, Collection] = {}
 
     def count(self, kind: str) -> int:
         """See `Collections`."""
@@ -87,10 +87,6 @@ class FolderCollections:
         """See `Collections`."""
         with _OPENING:
             self._client.close()
-
-    @cached_property
-    def _kinds(self) -> dict[str, Collection]:
-        return {}
 
     def _collection(self, kind: str) -> Collection:
         if kind not in self._kinds:
