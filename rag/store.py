@@ -51,9 +51,9 @@ class Store:
         """Return the id of the generation in use, None where there is none."""
         try:
             name = self._pointer.read_text(encoding="utf-8").strip()
-        except OSError:
+            return name if name and (self.generations / name).is_dir() else None
+        except (OSError, UnicodeDecodeError):
             return None
-        return name if name and (self.generations / name).is_dir() else None
 
     def open(self, name: str | None = None) -> Generation:
         """Open a generation for reading, by default the current one.

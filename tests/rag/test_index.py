@@ -487,6 +487,15 @@ def test_an_old_generation_that_everybody_reads_outlives_the_one_that_replaces_i
     assert store.names() == names[-KEPT:], "it goes with the next run"
 
 
+@pytest.mark.parametrize("rotten", [b"\xff\xfe\x00", b"x" * 5000, b"\x00"])
+def test_a_rotten_name_of_the_current_generation_names_none(tmp_path: Path, rotten: bytes) -> None:
+    store = shelf.written(tmp_path, _small())
+    (tmp_path / "current").write_bytes(rotten)
+    assert store.current() is None
+    with pytest.raises(NoIndex):
+        store.open()
+
+
 def test_pruning_where_nothing_is_harms_nothing(tmp_path: Path) -> None:
     Store(tmp_path / "nothing").prune()
     assert Store(tmp_path / "nothing").names() == []
