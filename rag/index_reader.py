@@ -25,15 +25,31 @@ once may fail (CPython issue 106905), as when a server opens one generation whil
 DAMAGE = (sqlite3.Error, EOFError, LookupError, ValueError, TypeError, OSError)
 """What reading a damaged generation ends in."""
 _ROTTEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNREADABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
 Kind = TypeVar("Kind")
 
 
 def damaged(name: str, error: Exception) -> IndexMismatch:
     """What to tell of a generation that cannot be read."""
+    if reason := _outside(error):
+        return IndexMismatch(
+            f"index {name} cannot be read: {reason}; look after the folder it lies in, who may"
+            " read it, and how many files may be open"
+        )
     return IndexMismatch(
         f"index {name} is damaged ({type(error).__name__}); go back with: python -m"
         " ingest rollback, or build it anew with: python -m ingest run"
     )
+
+
+def _outside(error: Exception) -> str:
+    """Why a file cannot be read that may be whole; empty: it is gone, or damaged."""
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return error.strerror or type(error).__name__
+    if isinstance(error, sqlite3.Error):
+        kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return str(error) if kind in _UNREADABLE else ""
+    return ""
 
 
 class IndexFile:

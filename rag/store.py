@@ -60,7 +60,8 @@ class Store:
 
         Raises:
             NoIndex: There is none.
-            IndexMismatch: It was written by another version of this program, or is damaged.
+            IndexMismatch: It was written by another version of this program, is damaged, or cannot
+                be read now.
         """
         chosen = name or self.current()
         if chosen is None:

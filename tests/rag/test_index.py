@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import mmap
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -485,6 +487,37 @@ def test_an_old_generation_that_everybody_reads_outlives_the_one_that_replaces_i
     assert store.names() == [names[0], *names[-KEPT:]]
     store.prune(keep=names[-1])
     assert store.names() == names[-KEPT:], "it goes with the next run"
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES, errno.ESTALE])
+def test_an_index_that_cannot_be_read_now_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    store = shelf.written(tmp_path, _small())
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(np, "load", refused)
+    with pytest.raises(IndexMismatch, match=f"cannot be read: {os.strerror(code)}; look") as told:
+        store.open()
+    assert "damaged" not in str(told.value)
+    assert "rollback" not in str(told.value)
+
+
+def test_an_index_file_that_may_not_be_opened_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = shelf.written(tmp_path, _small())
+
+    def refused(*_: object, **__: object) -> None:
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", refused)
+    with pytest.raises(IndexMismatch, match="cannot be read: unable to open database file"):
+        store.open()
 
 
 @pytest.mark.parametrize("rotten", [b"\xff\xfe\x00", b"x" * 5000, b"\x00"])
