@@ -14,11 +14,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.origin import ANYONE, origin_of
 from api.refusing import refuse
 
-ANYONE = "*"
-
-_PORTS = {"http": 80, "https": 443}
 _API = "/v1/"
 _SHARED = (_API, "/mcp")
 """What pages of other origins may call that are allowed to; forms of ours are our own pages'."""
@@ -28,30 +26,6 @@ _REFUSED = (
     "pages of this origin may not call here; the operator can name it in"
     " HELPDESK_SERVER__ALLOWED_ORIGINS"
 )
-
-
-def origin_of(address: str) -> str:
-    """Write an origin as browsers send it: lower case, no stroke, no port that is understood.
-
-    Raises:
-        ValueError: It is none; the message says what one looks like.
-    """
-    wrong = ValueError(f"{address!r} is no origin such as https://www.example.org")
-    try:
-        parts = urlsplit(address)
-        scheme, host, port = parts.scheme, parts.hostname, parts.port
-    except ValueError:
-        raise wrong from None
-    if scheme not in _PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
-        raise wrong
-    if parts.username is not None or any(each in host for each in "*, "):
-        raise wrong
-    try:
-        # Browsers send the ASCII form of a name.
-        known = f"[{host}]" if ":" in host else host.encode("idna").decode("ascii")
-    except UnicodeError:
-        raise wrong from None
-    return f"{scheme}://{known}" + (f":{port}" if port and port != _PORTS[scheme] else "")
 
 
 class Origins:

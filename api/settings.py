@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError
 
 from api.desk.delivery.smtp import Security
 from api.logs import LogForm
-from api.origins import ANYONE, origin_of
+from api.origin import ANYONE, origin_of
 from rag import known_secrets
 
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")

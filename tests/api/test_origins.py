@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from problems import problem_of
 
 from api.app import Access
-from api.origins import origin_of
+from api.origin import origin_of
 from api.settings import ApiSettings
 from rag.errors import BadSetting
 from rag.settings import read_settings

@@ -19,7 +19,7 @@ import shelf
 from problems import problem_of
 from served import await_status, free_port, start
 
-from api import __main__ as serving
+from api import serving
 from rag.store import Store
 
 TYPED = "zwiebelkuchen"
@@ -215,7 +215,7 @@ async def app(scope, receive, send):
 
 if __name__ == "__main__":
     import uvicorn
-    from api.__main__ import _serve  # takes long, and no worker needs it
+    from api.serving import _serve  # takes long, and no worker needs it
 
     config = uvicorn.Config("failing:app", port=int(sys.argv[1]), workers=int(sys.argv[2]))
     sys.exit(_serve(config))

@@ -21,7 +21,7 @@ from api.desk.inbox.reading import read_mail
 from api.errors import CallRefused
 from api.mcp_server import AskArguments, SearchArguments
 from api.negotiation import preferred
-from api.origins import origin_of
+from api.origin import origin_of
 from api.page.contribution import Contribution
 from api.requests import QuestionIn, TicketIn
 from eval.questions import read_questions
