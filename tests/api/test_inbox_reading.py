@@ -219,6 +219,19 @@ def test_of_a_header_with_many_parameters_the_first_are_read() -> None:
     assert read_mail(mail("Ελληνικά".encode("iso-8859-7"), kind=kind), [DESK]).text == "Ελληνικά"
 
 
+@pytest.mark.parametrize("encoding", ["8bit", "base64", "\xff"])
+@pytest.mark.parametrize("kind", ["text/plain", "message/delivery-status", "image/png"])
+def test_a_charset_that_is_no_name_spoils_no_mail(kind: str, encoding: str) -> None:
+    wrong = (
+        f"--b1\r\nContent-Type: {kind}; charset=iso\0-1\r\n"
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n\xff\xfe\r\n"
+    ).encode("latin-1")
+    said = f"--b1\r\nContent-Type: text/plain\r\n\r\n{ASKED}\r\n".encode()
+    for mixed in ("mixed", "report; report-type=delivery-status"):
+        raw = mail(wrong + said + b"--b1--\r\n", kind=f"multipart/{mixed}; boundary=b1")
+        assert ASKED in read_mail(raw, [DESK]).text
+
+
 def test_each_text_that_is_signed_within_itself_is_opened() -> None:
     signed = (
         "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n- - one\n"

@@ -78,8 +78,8 @@ def _look(part: Message, found: Parts, depth: int, left: Iterator[int]) -> None:
     kind = clean(part.get_content_type())[:_KIND]
     if next(left, None) is None or depth == 0:
         return
-    payload = part.get_payload()
-    inside = _messages(payload) if isinstance(payload, list) else None
+    # Asked for a text it would decode it, by whatever it says its charset is.
+    inside = _messages(part) if part.is_multipart() else None
     if kind == "multipart/encrypted":
         found.encrypted = True
     elif kind == "message/rfc822" and inside:
@@ -98,7 +98,8 @@ def _look(part: Message, found: Parts, depth: int, left: Iterator[int]) -> None:
         _read(part, kind, found)
 
 
-def _messages(payload: Sequence[object]) -> list[Message]:
+def _messages(part: Message) -> list[Message]:
+    payload = part.get_payload()
     return [each for each in payload if isinstance(each, Message)]
 
 
@@ -156,7 +157,10 @@ def _content(part: Message) -> bytes:
         content = part.get_payload(decode=True)
     except (ValueError, LookupError, UnicodeError):
         content = None
-    as_sent = str(part.get_payload()).encode("utf-8", "surrogateescape")
+    try:
+        as_sent = str(part.get_payload()).encode("utf-8", "surrogateescape")
+    except ValueError:  # a charset that holds a NUL
+        as_sent = b""
     if not isinstance(content, bytes):
         return as_sent
     if _is_base64(part) and content.strip() == as_sent.strip():

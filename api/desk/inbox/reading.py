@@ -165,7 +165,7 @@ def _report(mail: Message, raw: bytes) -> tuple[tuple[str, ...], str]:
     said = {
         name.lower(): str(value).strip().lower()
         for part in mail.walk()
-        if part.get_content_type() == "message/delivery-status"
+        if part.get_content_type() == "message/delivery-status" and part.is_multipart()
         for block in part.get_payload()
         if isinstance(block, Message)
         for name, value in block.items()
