@@ -24,7 +24,7 @@ COMPILE := $(VENV)/bin/uv pip compile --universal --python-version 3.11 --quiet 
   --no-annotate --no-header --no-emit-index-url --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test image-test check gate docs audit sbom fuzz fuzz-api lock clean
+.PHONY: help serve test test-long image-test check gate docs audit sbom fuzz fuzz-api lock clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */make \1|/' | column -t -s '|'
@@ -34,6 +34,9 @@ serve: $(VENV)/.runtime  ## Install, build the index if there is none, serve on 
 
 test: $(VENV)/.dev  ## Install what the tests need and run them
 	@HF_HUB_OFFLINE=1 $(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-long: $(VENV)/.dev  ## Run the tests that take long, too many for each change (by hand, some ten minutes)
+	@HF_HUB_OFFLINE=1 $(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile -m long $(PYTEST_ARGS)
 
 image-test: $(VENV)/.dev  ## Build and run the container images (as root; buildah, crun, debootstrap)
 	@$(PY) -m pytest -n 0 -s -m image tests/images

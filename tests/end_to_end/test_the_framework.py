@@ -214,6 +214,7 @@ def test_pdf_addresses_are_percent_encoded_and_pages_count_from_one(loaded: Load
         assert min(section.page or 0 for section in document.sections) == 1
 
 
+@pytest.mark.long
 def test_no_chunk_holds_boilerplate_comments_attribute_lists_or_template_text(
     indexed: Indexed,
 ) -> None:
@@ -238,6 +239,7 @@ def test_no_chunk_holds_boilerplate_comments_attribute_lists_or_template_text(
         assert "digital transformation" not in text, chunk.chunk_id
 
 
+@pytest.mark.long
 def test_every_statement_of_an_article_is_carried_by_the_indexed_source(
     indexed: Indexed,
 ) -> None:
@@ -252,6 +254,7 @@ def test_every_statement_of_an_article_is_carried_by_the_indexed_source(
 
 
 @pytest.mark.parametrize("question", PROTOTYPE)
+@pytest.mark.long
 def test_the_prototype_questions_are_answered_from_the_indexed_source(
     indexed: Indexed, question: str
 ) -> None:
@@ -267,6 +270,7 @@ def test_the_prototype_questions_are_answered_from_the_indexed_source(
         assert letters_digits(citation.quote) in everywhere
 
 
+@pytest.mark.long
 def test_an_empty_country_page_is_said_to_be_empty(indexed: Indexed) -> None:
     answer = indexed.answerer.answer(Question("What does the Framework offer for Spain?"))
     assert (answer.status, answer.reason) == ("abstained", "not_written_yet")
@@ -275,6 +279,7 @@ def test_an_empty_country_page_is_said_to_be_empty(indexed: Indexed) -> None:
     ]
 
 
+@pytest.mark.long
 def test_search_finds_the_evidence_of_the_judged_questions(
     indexed: Indexed, framework: Path
 ) -> None:
@@ -290,6 +295,7 @@ def test_search_finds_the_evidence_of_the_judged_questions(
     assert sum(recalls) / len(recalls) >= 0.85
 
 
+@pytest.mark.long
 def test_an_unchanged_run_embeds_and_writes_nothing_in_a_twentieth_of_the_time(
     indexed: Indexed, framework: Path, root: Path
 ) -> None:
