@@ -164,6 +164,11 @@ class DraftView:
         return obstacles(self.draft, self.ticket)
 
     @property
+    def unready(self) -> Sequence[str]:
+        """The same, and a signature, which whoever publishes it gives."""
+        return unready(self.draft, self.ticket)
+
+    @property
     def personal(self) -> Sequence[str]:
         """What tells of a person."""
         return personal(self.draft, self.ticket)

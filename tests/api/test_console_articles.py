@@ -295,7 +295,7 @@ def test_what_is_refused_says_why_and_can_be_mended(lead: Colleague, command: Co
 @pytest.mark.parametrize(
     ("field", "words", "told"),
     [
-        ("reviewed_by", "", "Without it the article is not published"),
+        ("reviewed_by", "", "Nobody has signed it"),
         ("statement", "Write to Dr. Ada Novak, ada.novak@clinic.example.", "personal data"),
         ("asks", "x" * 301, "longer than 300"),
     ],
