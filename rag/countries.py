@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from rag.errors import BadSetting
 from rag.forms import KEY, Form, Forms, fold
 from rag.kept import read_kept_as
-from rag.language import LANGUAGES
+from rag.language import LANGUAGES, LOCALES
 
 COUNTRIES = (
     "AT BE BG CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LT LU LV MT NL NO PL PT RO SE SI SK".split()
@@ -160,7 +160,7 @@ def country_name(country: str, language: str) -> str:
     """Return the name of a country in a language, else in English."""
     for code in (language, "en"):
         try:
-            name = Locale.parse(code).territories.get(country)
+            name = Locale.parse(LOCALES.get(code, code)).territories.get(country)
         except UnknownLocaleError:
             continue
         if name:

@@ -21,6 +21,10 @@ from rag.kept import read_kept_as
 LANGUAGES = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl no pl pt ro sk sl sv".split()
 """ISO 639-1 of the 24 languages of the EU, and Norwegian."""
 
+LOCALES = {"pt": "pt_PT"}
+"""What they are called where names of countries and languages are from, if otherwise: there
+Portuguese is that of Brazil."""
+
 SMALL_WORDS = Path(__file__).resolve().parent.parent / "corpus" / "small_words.yaml"
 
 _NAMES = "names"

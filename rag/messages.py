@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from rag.errors import BadSetting
 from rag.kept import read_kept_as
+from rag.language import LOCALES
 
 FALLBACK = "en"
 _TEXTS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
@@ -50,7 +51,7 @@ def language_name(language: str, spoken: str) -> str:
     """What a language is called in another, else in English, else by its code."""
     for code in (spoken, FALLBACK):
         try:
-            name = Locale.parse(code).languages.get(language)
+            name = Locale.parse(LOCALES.get(code, code)).languages.get(language)
         except UnknownLocaleError:
             continue
         if name:

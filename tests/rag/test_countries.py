@@ -14,6 +14,7 @@ from rag import countries
 from rag.countries import COUNTRIES, FORMS, countries_in, country_code, country_name
 from rag.errors import HelpdeskError
 from rag.language import LANGUAGES
+from rag.messages import language_name
 
 ASKED = """
 bg PL Кой отговаря за полските биобанки?
@@ -504,3 +505,9 @@ def test_reading_takes_no_more_than_the_length_of_a_text(language: str) -> None:
 )
 def test_the_name_of_a_language_is_no_country(text: str, found: tuple[str, ...]) -> None:
     assert countries_in(text, "en") == found
+
+
+def test_names_shown_in_portuguese_are_those_of_portugal() -> None:
+    assert country_name("RO", "pt") == "Roménia"
+    assert language_name("cs", "pt") == "checo"
+    assert countries_in("Dados da Romênia e da Polónia", "pt") == ("RO", "PL")
