@@ -41,8 +41,11 @@ class Bars:
 
 
 def backup(
-    file: Annotated[
-        Path, typer.Argument(help="File to write, or a folder: then it is named by the time.")
+    to: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="File to write, or a folder: then it is named by the time."
+        ),
     ],
     index: Annotated[
         bool, typer.Option("--index/--no-index", help="The index in use goes with it.")
@@ -50,6 +53,10 @@ def backup(
 ) -> None:
     """Write all that cannot be had again into one file; the server may run."""
     _, database = named()
+    file = Path(to)
+    if to.endswith("/") and not file.is_dir():
+        # A file of its name would be in the way of all backups to come.
+        fail(f"there is no folder {file}: make it first, or name a file")
     place = file / f"helpdesk-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip" if file.is_dir() else file
     there = places()
     finish(database, there)

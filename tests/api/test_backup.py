@@ -409,6 +409,14 @@ def _run(*arguments: object) -> Result:
     return CliRunner().invoke(desk_command, [str(each) for each in arguments])
 
 
+def test_a_folder_that_is_not_there_is_no_file_to_write(tmp_path: Path) -> None:
+    filled_desk("", tmp_path / "data").close()
+    made = _run("backup", f"{tmp_path}/nightly/")
+    assert made.exit_code == 1
+    assert made.stderr.startswith("api.desk: there is no folder")
+    assert not (tmp_path / "nightly").exists()
+
+
 def test_the_commands_say_in_lines_what_they_did(tmp_path: Path) -> None:
     data = tmp_path / "data"
     filled_desk("", data).close()
