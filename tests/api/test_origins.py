@@ -244,6 +244,7 @@ def test_a_public_address_that_is_none_is_told_in_one_line(
     with pytest.raises(BadSetting, match="PUBLIC_URL") as caught:
         read_settings(ApiSettings)
     assert "\n" not in str(caught.value)
+    assert "://' is no" not in str(caught.value)
 
 
 def test_a_short_staff_token_is_told_in_one_line_and_not_repeated(
