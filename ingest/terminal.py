@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +18,12 @@ from rag.text import printable
 
 SHOWN = 20
 """Lines of one kind in a report for people; ``--json`` has them all."""
+_SAID_EVERY_S = 30
+"""How often a step that is under way says how far it is, where no bar can be drawn."""
 
 
 class Bars:
-    """Progress bars on a terminal, a line a step elsewhere."""
+    """Progress bars on a terminal; elsewhere a line a step, and for a long one some more."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -30,7 +33,7 @@ class Bars:
         """Begin a step of `total` units; the callable counts them."""
         if not self._console.is_terminal:
             print(f"{name} ({total})" if total else name, file=sys.stderr)
-            yield lambda _: None
+            yield _lines(name, total)
             return
         columns = (
             TextColumn("{task.description:30}"),
@@ -41,6 +44,19 @@ class Bars:
         with Progress(*columns, console=self._console) as bars:
             task = bars.add_task(name, total=total or None)
             yield lambda count: bars.advance(task, count)
+
+
+def _lines(name: str, total: int) -> Callable[[int], None]:
+    done, said = 0, time.monotonic()
+
+    def count(more: int) -> None:
+        nonlocal done, said
+        done += more
+        if total and time.monotonic() - said >= _SAID_EVERY_S:
+            print(f"{name}: {done} of {total}", file=sys.stderr, flush=True)
+            said = time.monotonic()
+
+    return count
 
 
 def show_list(heading: str, lines: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from servers.site import SiteServer
 from typed import ingest, refusal, told
 
 from ingest import __main__ as command_line
+from ingest import terminal
 from ingest.fetch import client
 from ingest.sync import SyncLog
 from rag.embedder import Embedder
@@ -602,3 +603,17 @@ def test_freshness_tells_what_is_to_be_mended_and_keeps_the_links(
 
 def test_freshness_without_an_index_is_refused() -> None:
     assert "ingest run" in refusal(ingest("freshness"))
+
+
+def test_without_a_terminal_a_long_step_says_now_and_then_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(terminal, "_SAID_EVERY_S", 0)
+    with terminal.Bars().step("Embedding", 9) as count:
+        count(4)
+        count(5)
+    assert capsys.readouterr().err == "Embedding (9)\nEmbedding: 4 of 9\nEmbedding: 9 of 9\n"
+    monkeypatch.setattr(terminal, "_SAID_EVERY_S", 60)
+    with terminal.Bars().step("Embedding", 9) as count:
+        count(9)
+    assert capsys.readouterr().err == "Embedding (9)\n"
