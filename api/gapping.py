@@ -15,6 +15,7 @@ from api.answering import Answering
 from api.desk.desk import Desk
 from api.desk.models import Actor
 from api.gap_report import GapReport, Report
+from api.memory import give_back
 
 _EVERY_S = 60
 """How often what is new, questions or an index, is looked for."""
@@ -83,6 +84,7 @@ class Gapping:
             while left:
                 async with self._turn:
                     left = await self._beside(partial(work, answerer, datetime.now(UTC), most))
+        await self._beside(give_back)
 
     async def _beside(self, work: Callable[[], _Result]) -> _Result:
         return await to_thread.run_sync(work, limiter=self._limiter)

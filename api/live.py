@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from anyio import CapacityLimiter, sleep, to_thread
 
+from api.memory import give_back
 from rag.answerer import Answerer
 from rag.errors import HelpdeskError, VectorsUnavailable
 from rag.models import Question
@@ -109,6 +110,8 @@ class LiveIndex:
                 self._again_at = time.monotonic() + (_AWAY_AGAIN_S if away else _BROKEN_AGAIN_S)
             else:
                 self._failed, self._answerer = None, built
+                # The one before goes when nobody answers from it any more; this is of those before.
+                give_back()
 
     def _is_new(self, current: str | None) -> bool:
         """Whether another generation is to be opened than the one that serves."""
