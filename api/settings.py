@@ -43,7 +43,7 @@ def _address(url: str) -> str:
     if address:
         parts = urlsplit(address)
         if not parts.scheme or not parts.netloc:
-            raise ValueError(f"{address!r} is no address such as https://helpdesk.example.org")
+            raise ValueError(f"{address!r} is no address such as https://www.example.org")
         # What stands before the path; whatever else is wrong with it is told there.
         origin_of(f"{parts.scheme}://{parts.netloc}")
         if parts.query or parts.fragment:

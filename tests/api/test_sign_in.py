@@ -484,7 +484,7 @@ def test_wherever_one_is_sent_it_is_the_console(to: str) -> None:
             {"ISSUER": "http://login.example", "CLIENT_ID": "x", "CLIENT_SECRET": "tides"},
             "https://",
         ),
-        ({"ISSUER": "login.example", "CLIENT_ID": "x", "CLIENT_SECRET": "tides"}, "no origin"),
+        ({"ISSUER": "login.example", "CLIENT_ID": "x", "CLIENT_SECRET": "tides"}, "no address"),
         ({"SCOPES": "email"}, "openid"),
     ],
 )

@@ -261,7 +261,9 @@ def test_personal_data_are_in_nothing_that_is_told_or_passed_on(
     assert [word for word in planted if word in everything] == []
     # They have been where they could have been found.
     assert "[name]" in "".join(sorter.shown)
-    assert len(embedder.texts) > len(sorter.shown) > 90
+    assert len(sorter.shown) > 90
+    # What is alike when it is masked is embedded once.
+    assert len(embedder.texts) > 20
 
 
 def test_a_town_that_is_somebodys_name_is_not_quoted(steady: TestClient) -> None:

@@ -777,8 +777,9 @@ def test_a_limit_is_waited_out_as_told(server, reader, retry_after):
     for _ in range(2):
         httpx2.get(f"{server.base}/api/records/11", headers={"User-Agent": AGENT})
     assert documents(reader.fetch(11)) == {"a.pdf": PDF}
-    assert len(server.waits) == 1
-    assert 50 < server.waits[0] < 63
+    # On a busy machine the minute of the server has moved on by a moment: that is waited for, too.
+    assert len(server.waits) <= 2
+    assert 50 < server.waits[0] <= sum(server.waits) < 63
 
 
 def test_the_headers_are_heeded_before_a_refusal(server, reader):
