@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
-from starlette.types import Receive, Scope, Send
 
 PING_S = 15
 """Proxies close a connection that stays silent for long."""
-READ_S = 60
-"""How long a client may leave what was sent unread."""
 _TO_ITS_END_S = 3600
 """When the server is told to stop, a stream is not: the server itself sets the time for all that
 is under way."""
@@ -21,7 +16,8 @@ is under way."""
 class EventStream(EventSourceResponse):
     """A reply that is sent piece by piece, with a comment line while there is nothing to say.
 
-    When the client goes, or reads nothing for a minute, the events are closed.
+    When the client goes, the events are closed; one that reads nothing is sent away
+    (`api.connections`).
     """
 
     def __init__(self, events: AsyncGenerator[ServerSentEvent] | AsyncGenerator[bytes]):
@@ -32,11 +28,5 @@ class EventStream(EventSourceResponse):
             sep="\n",
             ping=PING_S,
             ping_message_factory=lambda: ServerSentEvent(comment="still here", sep="\n"),
-            send_timeout=READ_S,
             shutdown_grace_period=_TO_ITS_END_S,
         )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the events end or nobody reads them."""
-        with suppress(SendTimeoutError):
-            await super().__call__(scope, receive, send)

@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api import connections
+from api.event_stream import EventStream
 from api.limits import MAX_HEAD
 from rag.store import Store
 
@@ -39,6 +40,8 @@ async def _pieces() -> AsyncIterator[bytes]:
 async def _long(request: Request) -> Response:
     if request.path_params["how"] == "at_once":
         return PlainTextResponse("x" * LONG)
+    if request.path_params["how"] == "as_events":
+        return EventStream(_pieces())
     return StreamingResponse(_pieces())
 
 
@@ -211,7 +214,7 @@ def _received(connection: socket.socket, pause_s: float = 0.0) -> int:
 
 
 @pytest.mark.parametrize("ending", ["close", "keep-alive"])
-@pytest.mark.parametrize("how", ["at_once", "in_pieces"])
+@pytest.mark.parametrize("how", ["at_once", "in_pieces", "as_events"])
 def test_who_does_not_read_the_reply_is_not_waited_for(
     unhurried: Address, how: str, ending: str
 ) -> None:
@@ -221,7 +224,7 @@ def test_who_does_not_read_the_reply_is_not_waited_for(
     assert _fine(unhurried)
 
 
-@pytest.mark.parametrize("how", ["at_once", "in_pieces"])
+@pytest.mark.parametrize("how", ["at_once", "in_pieces", "as_events"])
 def test_who_reads_the_reply_slowly_gets_all_of_it(unhurried: Address, how: str) -> None:
     began = time.monotonic()
     with _asking(unhurried, how) as connection:
