@@ -54,6 +54,17 @@ def filled_desk(url: str, data_dir: Path, seed: int = 0, count: int = 8) -> Data
     return database
 
 
+def changed_since(folder: Path) -> tuple[Path, Database]:
+    """A data directory, and its desk, whose own article was changed after `it.zip` was made."""
+    data = folder / "data"
+    database = filled_desk("", data, count=2)
+    (data / OWN).parent.mkdir(parents=True)
+    (data / OWN).write_text("Of the backup.")
+    back_up(database, data, folder / "it.zip")
+    (data / OWN).write_text("Of later.")
+    return data, database
+
+
 def same(before: dict[str, Any], after: dict[str, Any]) -> None:
     """The same in all tables, but that the audit tells of one restore more."""
     assert before.keys() == after.keys()

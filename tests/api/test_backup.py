@@ -16,7 +16,17 @@ from typing import Any
 import pytest
 import shelf
 from actors import STAFF
-from backups import ASKED, OWN, back_up, bring_back, filled_desk, held, of_revision, same
+from backups import (
+    ASKED,
+    OWN,
+    back_up,
+    bring_back,
+    changed_since,
+    filled_desk,
+    held,
+    of_revision,
+    same,
+)
 from conftest import app_over
 from fastapi.testclient import TestClient
 from sqlalchemy import inspect
@@ -363,12 +373,7 @@ def test_a_file_that_would_lie_elsewhere_is_refused(tmp_path: Path) -> None:
 def test_a_backup_is_made_of_one_state_after_a_restore_that_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = tmp_path / "data"
-    database = filled_desk("", data, count=2)
-    (data / OWN).parent.mkdir(parents=True)
-    (data / OWN).write_text("Of the backup.")
-    back_up(database, data, tmp_path / "it.zip")
-    (data / OWN).write_text("Of later.")
+    data, database = changed_since(tmp_path)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt

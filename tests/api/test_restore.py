@@ -18,6 +18,7 @@ from backups import (
     Silence,
     back_up,
     bring_back,
+    changed_since,
     filled_desk,
     held,
     of_revision,
@@ -365,12 +366,7 @@ def test_one_that_fails_midway_leaves_all_as_it_was(
 def test_one_that_was_killed_is_brought_to_its_end_or_taken_back_by_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: bool
 ) -> None:
-    data = tmp_path / "data"
-    database = filled_desk("", data, count=2)
-    (data / OWN).parent.mkdir(parents=True)
-    (data / OWN).write_text("Of the backup.")
-    back_up(database, data, tmp_path / "it.zip")
-    (data / OWN).write_text("Of later.")
+    data, database = changed_since(tmp_path)
 
     class Killed(BaseException):
         pass
