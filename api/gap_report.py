@@ -56,6 +56,8 @@ _FEW = 3
 """Questions below which nobody can tell."""
 _WEIGHTS: Mapping[Trend, float] = {"rising": 1.5, "steady": 1.0, "falling": 1 / 1.5}
 """What a question counts when gaps are put in order."""
+_MANY = 3
+"""Those that have no gap yet are many if they are this part of all."""
 _OF_ALL = (VectorsUnavailable, IndexMismatch)
 """What is amiss with the index, whichever question met it: all is tried again later."""
 _LOG = logging.getLogger(__name__)
@@ -158,22 +160,29 @@ class GapReport:
         info = answerer.generation.info
         model = info.embedder
         asked = self._gaps.unanswered(_since(now), now)
-        compared = self._gaps.compared(model)
+        placed = self._gaps.placed(model)
         new = [
             each
             for each in asked
-            if each.question_id not in compared
+            if each.question_id not in placed
             and (info.generation, each.question_id) not in self._failed
         ]
         if chosen := new[:most]:
             found = (self._compare(answerer, each) for each in chosen)
             self._gaps.note(model, [each for each in found if each])
-            compared = self._gaps.compared(model)
-        there = [compared[each.question_id] for each in asked if each.question_id in compared]
-        if any(each.gap_id is None for each in there):
-            groups = grouped([each.asked for each in there], answerer.generation)
-            self._gaps.regroup([[there[at].question_id for at in group] for group in groups])
+            placed = self._gaps.placed(model)
+        there = [each.question_id for each in asked if each.question_id in placed]
+        loose = sum(placed[question] is None for question in there)
+        # All are put together anew, so not for each few of many; but the first are shown soon.
+        if loose and (len(new) == len(chosen) or loose * _MANY >= len(there)):
+            self._group(answerer, there)
         return len(new) - len(chosen)
+
+    def _group(self, answerer: Answerer, questions: Sequence[str]) -> None:
+        compared = self._gaps.compared(answerer.generation.info.embedder)
+        there = [compared[question] for question in questions if question in compared]
+        groups = grouped([each.asked for each in there], answerer.generation)
+        self._gaps.regroup([[there[at].question_id for at in group] for group in groups])
 
     def settle(self, answerer: Answerer, now: datetime, most: int) -> int:
         """Put open gaps to the index that answers now, and close those that it answers.

@@ -78,10 +78,11 @@ class Gapping:
             DeskUnavailable: It cannot be read or kept.
             HelpdeskError: There is no index that answers.
         """
-        answerer = await self._answering.answerer()
         for work, most in ((self._report.refresh, _COMPARED), (self._report.settle, _PUT)):
             left = 1
             while left:
+                # Each time anew: an index that was replaced meanwhile is not held on to.
+                answerer = await self._answering.answerer()
                 async with self._turn:
                     left = await self._beside(partial(work, answerer, datetime.now(UTC), most))
         await self._beside(give_back)

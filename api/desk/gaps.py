@@ -127,6 +127,19 @@ class Gaps:
         newest = sorted(found.values(), key=lambda each: (each.asked_at, each.question_id))
         return newest[: -MOST - 1 : -1]
 
+    def placed(self, model: str) -> dict[str, str | None]:
+        """Return the gap of each question that the vectors of a model tell of, by their ids.
+
+        None: it has not been put together with others yet.
+
+        Raises:
+            DeskUnavailable: It cannot be read.
+        """
+        wanted = select(UNANSWERED.c.question_id, UNANSWERED.c.gap_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.where(UNANSWERED.c.model == model))
+            return {row.question_id: row.gap_id for row in rows}
+
     def compared(self, model: str) -> dict[str, Compared]:
         """Return what is known of questions by the vectors of a model, by their ids.
 

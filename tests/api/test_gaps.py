@@ -378,6 +378,26 @@ def test_gaps_stay_what_they_are_when_questions_are_compared_by_another_model(
     assert len(after.closed) == 1
 
 
+def test_few_of_many_do_not_have_all_put_together_anew(
+    opened: Desk, ask: Ask, answerer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    whole = gap_report.grouped
+    monkeypatch.setattr(
+        gap_report, "grouped", lambda asked, of: sizes.append(len(asked)) or whole(asked, of)
+    )
+    for each in range(20):
+        ask(f"zebra stripe {each}")
+    report, now = GapReport(opened.gaps), datetime.now(UTC)
+    while report.refresh(answerer, now, 1):
+        pass
+    # The first ones soon, then ever more at a time, all at last.
+    assert sizes[0] == 1
+    assert sizes[-1] == 20
+    assert len(sizes) < 10
+    assert report.read(STAFF, 4, now, MODEL).waiting == 0
+
+
 @pytest.mark.parametrize("fails", ["asked_of", "hear"])
 def test_a_question_that_cannot_be_put_stops_no_other(
     opened: Desk, ask: Ask, answerer: Answerer, monkeypatch: pytest.MonkeyPatch,

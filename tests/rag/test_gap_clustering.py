@@ -10,8 +10,9 @@ import shelf
 from fakes import HashingEmbedder, retriever_of
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster, linkage
 
-from rag.gaps.clustering import Asked, asked_of, grouped
+from rag.gaps.clustering import _BAR_PLAIN, Asked, asked_of, grouped
 from rag.index import Generation
 from rag.retriever import Retriever
 
@@ -45,6 +46,20 @@ def test_what_is_asked_of_two_countries_is_not_the_same(generation: Generation) 
 def test_who_names_no_country_may_mean_one(generation: Generation) -> None:
     asked = [_asked(1, 0, countries=("MT",)), _asked(1, 0)]
     assert grouped(asked, generation) == [(0, 1)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_are_those_of_all_pairs_at_once(generation: Generation, seed: int) -> None:
+    # More than are held against the others at a time.
+    chance = np.random.default_rng(seed)
+    centres = chance.normal(size=(60, 8))
+    points = centres[chance.integers(60, size=700)] + chance.normal(scale=0.5, size=(700, 8))
+    asked = [_asked(*point) for point in points]
+    rows = np.stack([each.vector for each in asked])
+    labels = fcluster(linkage(rows, "average", "cosine"), 1 - _BAR_PLAIN, "distance")
+    expected = {frozenset(np.flatnonzero(labels == label)) for label in labels}
+    assert 20 < len(expected) < 600
+    assert {frozenset(group) for group in grouped(asked, generation)} == expected
 
 
 @given(
