@@ -86,6 +86,10 @@ class _Case:
     doubt: Doubt
     voice: Voice
 
+    def whom_to_ask(self, unsure: str = "") -> NextStep:
+        """As `Voice.whom_to_ask`, of the countries of the question."""
+        return self.voice.whom_to_ask(self.found.query.countries, self.question.country, unsure)
+
 
 class Answerer:
     """Answers questions over one generation."""
@@ -168,7 +172,7 @@ class Answerer:
             refusal = replace(refusal, sure=False)
         if refusal and refusal.sure:
             yield Brought(())
-            reply, retrieved = self._refused(refusal, voice), started
+            reply, retrieved = self._refused(refusal, voice, query), started
         else:
             found = self._retriever.find(query, _FOUND, question.filters)
             retrieved = time.perf_counter()
@@ -206,12 +210,12 @@ class Answerer:
         # What leans on earlier turns looks foreign or unclear by itself.
         leans = bool(case.question.history) and refusal is not None and refusal.reason != "unsafe"
         if refusal and not answers and not leans:
-            return self._refused(refusal, case.voice)
+            return self._refused(refusal, case.voice, case.found.query)
         written = [passage.chunk.text for passage in case.found.passages[:_READ]]
         refusal = self._checks.unwritten.refusal(case.found.query, written)
         # What was asked before may be told of another country than is asked about now.
         if refusal and not (_told(fit) and not (case.found.leant and refusal.sure)):
-            return self._refused(refusal, case.voice)
+            return self._refused(refusal, case.voice, case.found.query)
         chosen = self._chosen(case)
         if chosen and chosen[0].declines and chosen[1] >= _DECLINED:
             return self._declined(chosen[0], case)
@@ -240,11 +244,7 @@ class Answerer:
         return self._answered(body, article, case, weak=weak or case.doubt.hedges)
 
     def _answered(self, body: Body, article: Article | None, case: _Case, *, weak: bool) -> _Reply:
-        voice, query = case.voice, case.found.query
-        if weak:
-            step = voice.person("weak_contact")
-        else:
-            step = voice.whom_to_ask(query.countries, case.question.country)
+        voice = case.voice
         following = (*(self._related(article) if article else ()), *_answering(case.found.fits))
         told = pieces(voice.opening(body, weak=weak), body)
         answer = Answer(
@@ -256,7 +256,7 @@ class Answerer:
             citations=body.citations,
             items=body.items,
             strength="weak" if weak else "strong",
-            next_step=step,
+            next_step=case.whom_to_ask("weak_contact" if weak else ""),
             follow_ups=_asked((each for each in following if each is not article), voice.language),
             article=_note(article, voice.language) if article else None,
         )
@@ -346,7 +346,8 @@ class Answerer:
         first = article.statements[0]
         if voice.language == FALLBACK and not all(each.stale for each in first.evidence):
             said.append(first.text)
-        step = voice.person(f"{reason}_next")
+        unsafe = reason == "unsafe"
+        step = voice.person("unsafe_next") if unsafe else case.whom_to_ask("no_evidence_next")
         answer = self._abstained(" ".join(said), reason, step, voice)
         note = _note(article, voice.language)
         following = (*self._related(article), *_answering(case.found.fits))
@@ -360,12 +361,12 @@ class Answerer:
         if case.doubt.missing:
             said.append(voice.say("nothing_on", names=", ".join(case.doubt.missing)))
         answer = self._abstained(
-            " ".join(said), "no_evidence", voice.person("no_evidence_next"), voice
+            " ".join(said), "no_evidence", case.whom_to_ask("no_evidence_next"), voice
         )
         following = _asked(_answering(case.found.fits), voice.language)
         return _whole(replace(answer, follow_ups=following))
 
-    def _refused(self, refusal: Refusal, voice: Voice) -> _Reply:
+    def _refused(self, refusal: Refusal, voice: Voice, query: Query) -> _Reply:
         notes, gap = Footnotes(self.generation), refusal.gap
         if gap:
             told = vetted_gap(gap, self.generation.hosts)
@@ -373,7 +374,7 @@ class Answerer:
             if gap.kind != "country_page" and told == gap:
                 notes.gap(gap)
             refusal = replace(refusal, gap=told)
-        step = voice.instead(refusal)
+        step = voice.instead(refusal, query.countries, query.heard.country)
         answer = self._abstained(voice.refusal(refusal), refusal.reason, step, voice)
         return _whole(replace(answer, citations=notes.citations, follow_ups=refusal.meanings))
 

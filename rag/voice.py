@@ -33,21 +33,28 @@ class Voice:
         """To write to a person."""
         return NextStep("contact", self.say(key, **values), email=self.contact)
 
-    def whom_to_ask(self, named: Sequence[str], asked_from: str | None) -> NextStep:
+    def whom_to_ask(
+        self, named: Sequence[str], asked_from: str | None, unsure: str = ""
+    ) -> NextStep:
         """The contact of the country that is asked about, else of the one somebody asks from.
 
         Args:
             named: ISO 3166-1 alpha-2 of the countries that the question names.
             asked_from: That of the country of who asks.
+            unsure: Key of what is said where the question is not surely answered, and no address
+                of that country is known.
         """
         country = named[0] if len(named) == 1 else asked_from
+        known = self.contacts.get(country) if country else None
+        if country and known and known.address and known.name:
+            there = replace(self, contact=known.address)
+            name = country_name(country, self.language)
+            return there.person("article_country_address", country=name, name=known.name)
+        if unsure:
+            return self.person(unsure)
         if not country:
             return self.person("answered_contact")
-        name, known = country_name(country, self.language), self.contacts.get(country)
-        if not (known and known.address and known.name):
-            return self.person("article_country_contact", country=name)
-        there = replace(self, contact=known.address)
-        return there.person("article_country_address", country=name, name=known.name)
+        return self.person("article_country_contact", country=country_name(country, self.language))
 
     def refusal(self, refusal: Refusal) -> str:
         """Why a question is not answered."""
@@ -59,13 +66,15 @@ class Voice:
         section = " > ".join(gap.section)
         return self.say(refusal.message, title=gap.title, section=section, country=country)
 
-    def instead(self, refusal: Refusal) -> NextStep:
-        """What to do where a question is not answered."""
-        said = self.say(refusal.next_step)
-        url = refusal.gap.url if refusal.gap else None
+    def instead(self, refusal: Refusal, named: Sequence[str], asked_from: str | None) -> NextStep:
+        """What to do where a question is not answered; the countries are as for `whom_to_ask`."""
+        gap = refusal.gap
         if refusal.reason == "unclear":
-            return NextStep("rephrase", said, url=url)
-        return NextStep("contact", said, url=url, email=self.contact)
+            return NextStep("rephrase", self.say(refusal.next_step))
+        if gap is None:
+            return self.person(refusal.next_step)
+        about = [gap.country] if gap.country else named
+        return replace(self.whom_to_ask(about, asked_from, refusal.next_step), url=gap.url)
 
     def opening(self, body: Body, *, weak: bool = False) -> str:
         """What is to be known before the statements; empty where there is nothing."""

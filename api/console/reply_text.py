@@ -37,9 +37,9 @@ def reply_text(triage: Mapping[str, Any] | None, texts: PageTexts, contact: str)
     said = [texts.as_chat("thanks")]
     if draft["reason"] not in _OPEN:
         said.append(draft["text"])
-    if whom := triage["contact"]:
+    step, whom = draft["next_step"], triage["contact"]
+    if whom and not (step and step["email"] and step["email"] == whom["address"]):
         said.append(": ".join(each for each in (whom["name"], whom["address"]) if each))
-    step = draft["next_step"]
     if step and step["email"] != contact and step["text"] not in draft["text"]:
         said.append("\n".join(each for each in (step["text"], step["url"]) if each))
     return "\n\n".join(each.strip() for each in said)

@@ -37,6 +37,11 @@ _ABSTAINED = {"status": "abstained", "text": "Nada.", "reason": "no_evidence", "
             "Agradecemos.\n\nMirror Group: group@pt.example",
         ),
         ({}, {"name": "Mirror Group", "address": None}, "Agradecemos.\n\nMirror Group"),
+        (
+            {"next_step": {**_STEP, "text": "Veja group@pt.example", "email": "group@pt.example"}},
+            {"name": "Mirror Group", "address": "group@pt.example"},
+            "Agradecemos.\n\nVeja group@pt.example",
+        ),
     ],
 )
 def test_a_draft_that_abstains_says_whom_to_ask_and_never_ourselves(

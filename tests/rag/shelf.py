@@ -16,6 +16,7 @@ from fakes import HashingEmbedder
 from rag.answerer import Answerer, Checks
 from rag.asking import AskReader
 from rag.author import Author
+from rag.contacts import Contact
 from rag.declining import load_declining
 from rag.doubt import Doubter, load_learned
 from rag.embedder import Embedder
@@ -170,7 +171,10 @@ def retriever_over(
 
 
 def answerer_over(
-    generation: Generation, embedder: Embedder | None = None, author: Author | None = None
+    generation: Generation,
+    embedder: Embedder | None = None,
+    author: Author | None = None,
+    contacts: Mapping[str, Contact] | None = None,
 ) -> Answerer:
     """An answerer with what is shipped; under the invented embedder nothing learned applies."""
     corpus, model = ROOT / "corpus", embedder or HashingEmbedder()
@@ -181,7 +185,7 @@ def answerer_over(
     )
     retriever = retriever_over(generation, embedder)
     messages = read_messages(corpus / "messages")
-    return Answerer(retriever, _read_asks(corpus), checks, messages, CONTACT, author)
+    return Answerer(retriever, _read_asks(corpus), checks, messages, CONTACT, author, contacts)
 
 
 def page(

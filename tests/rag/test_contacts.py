@@ -5,11 +5,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import shelf
 
 from rag.contacts import Contact, load_contacts
 from rag.countries import COUNTRIES
 from rag.errors import BadSetting
 from rag.messages import Messages
+from rag.models import Question
 from rag.settings import Settings, read_settings
 from rag.voice import Voice
 from rag.wiring import check_corpus
@@ -128,6 +130,27 @@ def test_without_an_address_the_general_mailbox_is_named(tmp_path: Path, root: P
         assert "desk@example.org" in step.text
 
 
+@pytest.mark.parametrize(
+    ("country", "key"), [("PT", "article_country_address"), ("ES", "weak_contact")]
+)
+def test_who_is_not_surely_answered_is_sent_to_the_address_of_the_country_if_it_has_one(
+    tmp_path: Path, root: Path, country: str, key: str
+) -> None:
+    written(tmp_path, ENTRY)
+    messages = Messages.load(root / "corpus" / "messages")
+    voice = Voice(messages, "en", "desk@example.org", load_contacts(tmp_path))
+    for step in (
+        voice.whom_to_ask([country], None, "weak_contact"),
+        voice.whom_to_ask([], country, "weak_contact"),
+    ):
+        email = "contact@nmg.pt" if country == "PT" else "desk@example.org"
+        assert step.email == email
+        expected = messages.say(
+            "en", key, email=email, country="Portugal", name=ENTRY["name"] or ""
+        )
+        assert step.text == expected
+
+
 def test_the_settings_name_an_operators_file_and_a_broken_one_is_told_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,3 +162,23 @@ def test_the_settings_name_an_operators_file_and_a_broken_one_is_told_at_the_sta
 
 def test_a_corpus_without_contacts_has_none(tmp_path: Path) -> None:
     assert load_contacts(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("held", "reason", "question"),
+    [
+        (shelf.Shelf(), "no_evidence", Question("Who may use the harbour crane?", country="PT")),
+        (shelf.framework(), "not_written_yet", Question("How is it done in Portugal?")),
+    ],
+)
+def test_who_is_not_answered_is_told_the_contact_point_of_the_country(
+    tmp_path: Path, held: shelf.Shelf, reason: str, question: Question
+) -> None:
+    written(tmp_path, ENTRY)
+    generation = shelf.written(tmp_path / "shelf", held).open()
+    answerer = shelf.answerer_over(generation, contacts=load_contacts(tmp_path))
+    answer = answerer.answer(question)
+    assert (answer.status, answer.reason) == ("abstained", reason)
+    assert answer.next_step is not None
+    assert answer.next_step.email == "contact@nmg.pt"
+    assert answer.next_step.url == (f"{shelf.SITE}/portugal" if answer.citations else None)
