@@ -23,6 +23,7 @@ from api.desk.inbox.mailbox import Account
 from api.desk.outbox import Outlets
 from api.desk.publishing import Publisher
 from api.live import LiveIndex
+from api.memory import waste_little
 from api.page.page import Page
 from api.routes.widget import WidgetTexts
 from api.settings import ApiSettings, SignInSettings
@@ -49,6 +50,7 @@ def create_app() -> FastAPI:
     settings, own = read_settings(Settings), read_settings(ApiSettings)
     # Each worker process begins here.
     logs.install(own.server.log)
+    waste_little()
     if own.server.workers == 1:
         end_at_once_when_told_twice()
     else:
