@@ -33,7 +33,7 @@ from api.headers import SecurityHeaders
 from api.hosts import Hosts, known_hosts
 from api.limits import BodyLimit, HeadLimit
 from api.live import LiveIndex, why_not
-from api.mcp_server import McpServer
+from api.mcp_door import McpDoor
 from api.metrics import Metrics
 from api.observing import Observed
 from api.origins import Origins
@@ -144,7 +144,7 @@ def build_app(services: Services, access: Access = Access()) -> FastAPI:
     app.state.gapping = Gapping(answering, services.desk)
     app.state.courier = Courier(services.desk, services.carriers)
     hosts = known_hosts(access.allowed_hosts, access.public_url)
-    app.state.mcp = McpServer(answering, hosts)
+    app.state.mcp = McpDoor(answering, hosts)
     app.state.staff = staff = Staff(access.staff_token)
     app.state.rate_limit = limit = RateLimit(
         access.per_minute,

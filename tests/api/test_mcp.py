@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import shelf
 from fastapi.testclient import TestClient
 from problems import problem_of
+
+from api import mcp_door
 
 HEADERS = {"Accept": "application/json, text/event-stream"}
 TYPED = "zwiebelkuchen"
@@ -100,3 +104,24 @@ def test_there_are_no_sessions_to_listen_to_or_to_end(client: TestClient, method
 def test_what_is_no_message_is_a_bad_request(client: TestClient, body: bytes) -> None:
     headers = {**HEADERS, "Content-Type": "application/json"}
     assert client.post("/mcp", content=body, headers=headers).status_code == 400
+
+
+def test_a_server_that_nobody_calls_so_does_without_what_the_protocol_needs() -> None:
+    told = "import sys, api.main; print(sorted({'api.mcp_server', 'mcp'} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", told], cwd=shelf.ROOT, capture_output=True, check=True, text=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_could_not_be_begun_is_tried_again(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported = mcp_door.import_module
+    names = iter(("api.no_such_module", "api.mcp_server"))
+    monkeypatch.setattr(mcp_door, "import_module", lambda _: imported(next(names)))
+    door = client.app.state.mcp  # type: ignore[attr-defined]
+    monkeypatch.setattr(door, "_server", None)
+    message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    problem_of(client.post("/mcp", json=message, headers=HEADERS), 500)
+    assert _call(client, "tools/list")["tools"]
