@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
+from api import __version__
 from api.answering import Answering
 from api.errors import explained, reply
 from api.requests import Country, Label, Language, Name, SearchLimits, Text
@@ -123,6 +124,7 @@ class McpServer:
         """Serve until the context is left."""
         server: Server[Any] = Server(
             "nmg-helpdesk",
+            version=__version__,
             title="NMG Helpdesk",
             instructions=_INSTRUCTIONS,
             on_list_tools=self._list,

@@ -70,7 +70,8 @@ class Console:
             mail=mail_address,
             country=lambda code: country_name(code, FALLBACK),
             language=lambda code: language_name(code, FALLBACK),
-            words=lambda name: str(name).replace("_", " "),
+            words=_words,
+            named=lambda name: (said := _words(name))[:1].upper() + said[1:],
             when=_when,
             ago=ago,
             lasted=lasted,
@@ -256,3 +257,8 @@ def _given_back(request: Request, fields: Mapping[str, Sequence[str]]) -> Respon
 def _when(when: datetime) -> str:
     """Write a time."""
     return f"{when.astimezone(UTC):%d %b %Y, %H:%M} UTC"
+
+
+def _words(name: object) -> str:
+    """A name of the API in words."""
+    return "ELSI" if name == "elsi" else str(name).replace("_", " ")

@@ -104,7 +104,7 @@ def test_a_ticket_that_was_not_sorted_is_sorted_at_a_press(grace: Colleague) -> 
     page = _sorted(grace, ticket)
     assert "sorted" in _text(page, "[role=status]")
     told = _text(page, "[aria-labelledby=sorted]")
-    for each in ("Share data", "or elsi (20 %)", "Route", "Why"):
+    for each in ("Share data", "or ELSI (20 %)", "Route", "Why"):
         assert each in told
     assert page.select("[aria-labelledby=sorted] q")
     assert [each.get_text() for each in page.select("button") if "Sort" in each.get_text()] == []
