@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -33,6 +34,7 @@ _STOP_S = 10
 A language model may take its own time on top."""
 _LOOKS_EVERY_S, _AGAIN_S = 1.0, 60.0
 """How often it is seen whether the sync still runs, and when it is begun again if not."""
+_ENDED_EVERY_S = 0.1
 _LOG = logging.getLogger("api")
 
 
@@ -109,7 +111,7 @@ def _serve(config: uvicorn.Config) -> int:
         if config.workers == 1:
             uvicorn.Server(config).run()
         else:
-            several = Multiprocess(config, sockets=[config.bind_socket()])
+            several = _Workers(config, sockets=[config.bind_socket()])
             several.run()
             failed = any(each.exitcode == STARTUP_FAILURE for each in several.processes)
     except KeyboardInterrupt:
@@ -117,6 +119,30 @@ def _serve(config: uvicorn.Config) -> int:
     except SystemExit as error:
         failed = bool(error.code)
     return int(failed)
+
+
+class _Workers(Multiprocess):
+    """Processes that serve; one that dies is told of, and told twice to stop all end at once."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Put another in the place of each that has died or hangs."""
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for gone in before:
+            if gone not in self.processes:
+                _LOG.warning(
+                    "worker process %d has ended (%s); another takes its place",
+                    gone.pid, gone.exitcode,
+                )  # fmt: skip
+
+    def join_all(self) -> None:
+        """Wait until all have ended."""
+        while any(each.process.is_alive() for each in self.processes):
+            if self.signal_queue:
+                for each in self.processes:
+                    each.process.kill()
+            time.sleep(_ENDED_EVERY_S)
+        super().join_all()
 
 
 def _stop_s(settings: Settings) -> int:

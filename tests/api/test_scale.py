@@ -78,6 +78,7 @@ def test_workers_count_together_are_replaced_and_end_with_their_parent(
             [psutil.Process(pid) for pid in replaced if psutil.pid_exists(pid)], timeout=30
         )
         assert alive == []
+    assert f"worker process {min(workers)} has ended (-9)" in process.communicate()[1]
 
 
 READ_ONLY = "mount --bind {0} {0} && mount -o remount,ro,bind {0} && exec "

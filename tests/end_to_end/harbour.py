@@ -55,7 +55,7 @@ title: Tide tables
 The tide tables are printed each spring and list high water for every pier.
 """,
 }
-SHIPPED = ("share-data", "contact", "engage")
+SHIPPED = ("share-data/*-data.md", "share-data/*.pt.md", "contact/*.md")
 """Some of the shipped articles: to embed all of them takes minutes."""
 
 
@@ -86,8 +86,11 @@ def indexed(folder: Path, root: Path) -> Harbour:
     for name, text in PAGES.items():
         (pages / name).write_text(text, encoding="utf-8")
     shutil.copytree(root / "corpus", corpus, ignore=shutil.ignore_patterns("articles"))
-    for topic in SHIPPED:
-        shutil.copytree(root / "corpus" / "articles" / topic, corpus / "articles" / topic)
+    for articles in SHIPPED:
+        for file in (root / "corpus" / "articles").glob(articles):
+            topic = corpus / "articles" / file.parent.name
+            topic.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, topic / file.name)
     made = Harbour(folder / "data", corpus)
     ingest = [sys.executable, "-m", "ingest", "run", "--source", str(pages)]
     ingest += ["--base-url", ADDRESS, "--json"]
