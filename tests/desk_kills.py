@@ -236,7 +236,13 @@ class Rounds:
         Store(data).use(f"2026-{name}")
 
 
-def kill(times: int, folder: Path, url: str = "", seed: int = 0) -> Rounds:
+def kill(
+    times: int,
+    folder: Path,
+    url: str = "",
+    seed: int = 0,
+    tell: Callable[[int], object] = lambda _: None,
+) -> Rounds:
     """Kill each kind of work that many times.
 
     Args:
@@ -244,11 +250,13 @@ def kill(times: int, folder: Path, url: str = "", seed: int = 0) -> Rounds:
         folder: To work in; it is emptied.
         url: Of an empty database; empty: SQLite.
         seed: Of the moments.
+        tell: Called with how many of each are done.
     """
     rounds = Rounds(folder, url, random.Random(seed))
-    for _ in range(times):
+    for count in range(times):
         for kind in KINDS:
             rounds.once(kind)
+        tell(count + 1)
     return rounds
 
 
@@ -256,7 +264,11 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         started = time.monotonic()
         own = sys.argv[2] if len(sys.argv) > 2 else ""
-        done = kill(int(sys.argv[1]), Path(place) / "work", own, seed=int(time.time()))
+        done = kill(
+            int(sys.argv[1]), Path(place) / "work", own, seed=int(time.time()),
+            tell=lambda count: print(f"\r{count} of each", end="", file=sys.stderr, flush=True),
+        )  # fmt: skip
+        print(file=sys.stderr)
         for found, count in sorted(done.came.items()):
             print(f"{count:5} {found}")
         print(f"{time.monotonic() - started:.0f} s; faults: {done.faults or 'none'}")
