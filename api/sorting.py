@@ -39,15 +39,19 @@ class Sorting:
         await self._desk.beside(partial(self._desk.similar.note, ticket))
         await self.sort(ticket.ticket_id)
 
-    async def sort(self, ticket_id: str) -> bool:
+    async def sort(self, ticket_id: str, *, anew: bool = False) -> bool:
         """Sort a ticket; it does not fail where this does, and is sorted later.
+
+        Args:
+            ticket_id: Which.
+            anew: Whether one that is sorted already is sorted again.
 
         Returns:
             Whether others could be sorted now.
         """
         async with self._turn:
             try:
-                await self._sort(ticket_id)
+                await self._sort(ticket_id, anew=anew)
             except NoSuchTicket:
                 pass  # erased meanwhile
             except Exception as error:  # noqa: BLE001 - the ticket is there, and is handled
@@ -69,9 +73,12 @@ class Sorting:
                     break
             await asyncio.sleep(_AGAIN_S)
 
-    async def _sort(self, ticket_id: str) -> None:
+    async def _sort(self, ticket_id: str, *, anew: bool) -> None:
         read = partial(self._desk.tickets.read, ITSELF, ticket_id)
         ticket = (await self._desk.beside(read)).ticket
+        # Whoever catches up has found it as its first sorter was still at work.
+        if ticket.triage is not None and not anew:
+            return
         answerer = await self._answering.answerer()
         told = await self._answering.triage(
             self._triager, answerer, "", ticket.question, ticket.history

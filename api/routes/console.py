@@ -193,7 +193,7 @@ async def sort(ticket_id: str, request: Request, visitor: SignedIn) -> Response:
     read = partial(desk.tickets.read, visitor.actor, ticket_id)
     try:
         await desk.beside(read)
-        await sorting.sort(ticket_id)
+        await sorting.sort(ticket_id, anew=True)
         case = await desk.beside(read)
     except HelpdeskError as error:
         return _kept(request, visitor, error, typed.texts())

@@ -92,6 +92,15 @@ def test_what_staff_have_said_stands(build: Build) -> None:
     assert after.triage
 
 
+def test_a_ticket_is_sorted_once(build: Build) -> None:
+    client, desk = build(FixedSorter)
+    ticket = _opened(client, desk).ticket
+    assert client.portal
+    assert client.portal.call(client.app.state.sorting.sort, ticket.ticket_id)  # type: ignore
+    case = desk.tickets.read(STAFF, ticket.ticket_id)
+    assert [each.action for each in case.history] == ["open", "sort"]
+
+
 def test_personal_data_stand_in_the_ticket_only_and_not_in_why_it_was_sorted(build: Build) -> None:
     client, desk = build(FixedSorter)
     ticket = _opened(client, desk, question="My name is Ada Byron. May I share my data?").ticket
