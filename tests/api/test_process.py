@@ -146,7 +146,9 @@ def test_the_server_stops_when_told_and_logs_nothing_that_was_typed(real_store: 
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "end", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.long)]
+)
 def test_a_server_that_syncs_takes_up_what_changes_and_ends_with_its_watch(
     tmp_path: Path, end: signal.Signals
 ) -> None:

@@ -57,6 +57,7 @@ def _statuses(address: str, times: int) -> Counter[int]:
     )
 
 
+@pytest.mark.long
 def test_workers_count_together_are_replaced_and_end_with_their_parent(
     real_store: Store, tmp_path: Path
 ) -> None:
@@ -194,6 +195,7 @@ def chroma(tmp_path: Path) -> Iterator[ChromaProcess]:
         yield server
 
 
+@pytest.mark.long
 def test_without_its_chroma_server_a_helpdesk_answers_nothing_and_goes_on_when_it_is_back(
     tmp_path: Path, chroma: ChromaProcess
 ) -> None:

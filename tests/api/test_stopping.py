@@ -172,7 +172,9 @@ def test_no_library_at_any_level_writes_what_was_typed(ended: Ended) -> None:
     assert "Traceback" not in ended.said
 
 
-@pytest.mark.parametrize(("workers", "code"), [("1", -signal.SIGTERM), ("2", 0)])
+@pytest.mark.parametrize(
+    ("workers", "code"), [("1", -signal.SIGTERM), pytest.param("2", 0, marks=pytest.mark.long)]
+)
 def test_told_twice_it_ends_at_once(
     real_store: Store, tmp_path: Path, workers: str, code: int
 ) -> None:

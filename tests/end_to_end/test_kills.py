@@ -10,7 +10,7 @@ from kills import kill
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks a process that has Chroma loaded")
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.long)])
 def test_kills_leave_an_index_as_a_clean_build_and_no_reader_sees_one(
     tmp_path: Path, times: int
 ) -> None:

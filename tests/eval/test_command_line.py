@@ -204,8 +204,8 @@ def gate(invented: Store, root: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     "wrong",
     [
         {"WORDS_WEIGHT": "0", "GRAMS_WEIGHT": "0"},
-        {"CHUNK_WEIGHT": "10"},
-        {"SENTENCE_WEIGHT": "10"},
+        pytest.param({"CHUNK_WEIGHT": "10"}, marks=pytest.mark.long),
+        pytest.param({"SENTENCE_WEIGHT": "10"}, marks=pytest.mark.long),
     ],
     ids=lambda wrong: ", ".join(f"{name} {value}" for name, value in wrong.items()),
 )

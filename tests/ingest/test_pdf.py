@@ -463,7 +463,7 @@ class Printed:
 
 
 @pytest.mark.parametrize(
-    "every", [5, pytest.param(1, marks=pytest.mark.long)], ids=["each fifth file", "all files"]
+    "every", [9, pytest.param(1, marks=pytest.mark.long)], ids=["each ninth file", "all files"]
 )
 def test_every_quote_of_a_real_page_is_on_that_page(
     framework: Path, every: int, monkeypatch: pytest.MonkeyPatch

@@ -12,8 +12,7 @@ from visit import PLAIN_QUESTION, WEAK_QUESTION, Visit
 
 WINDOWS = {
     "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "320 px": {"viewport": {"width": 320, "height": 568}},
+    "dark, 320 px": {"color_scheme": "dark", "viewport": {"width": 320, "height": 568}},
 }
 # WCAG 2.2 A and AA, and what axe recommends beside.
 RULES = {

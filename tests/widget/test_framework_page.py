@@ -48,7 +48,9 @@ def plain(visits: Callable[..., Visit]) -> list[str]:
     return _looks(visit)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [PAGES[0], *(pytest.param(name, marks=pytest.mark.long) for name in PAGES[1:])]
+)
 def test_it_works_on_a_page_of_the_framework_and_looks_the_same(
     visits: Callable[..., Visit], plain: list[str], rendered: Path, name: str
 ) -> None:
