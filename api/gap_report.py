@@ -119,7 +119,7 @@ class Report:
     closed: tuple[GapView, ...]
     """Answered by now, the last closed first."""
     waiting: int
-    """Questions that have not been compared yet."""
+    """Questions that are in no gap yet."""
 
     @property
     def every(self) -> tuple[GapView, ...]:

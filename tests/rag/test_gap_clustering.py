@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,17 @@ def test_groups_are_those_of_all_pairs_at_once(generation: Generation, seed: int
     expected = {frozenset(np.flatnonzero(labels == label)) for label in labels}
     assert 20 < len(expected) < 600
     assert {frozenset(group) for group in grouped(asked, generation)} == expected
+
+
+def test_what_is_asked_all_the_time_takes_no_memory_for_each_pair(generation: Generation) -> None:
+    asked = [_asked(1, 0)] * 1500
+    tracemalloc.start()
+    groups = grouped(asked, generation)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [len(group) for group in groups] == [1500]
+    # Two numbers of eight bytes are more than what all distances take, several times over.
+    assert peak < 32 * 1500**2
 
 
 @given(
