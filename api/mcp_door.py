@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -11,6 +12,8 @@ from anyio import to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answering import Answering
+
+_LOG = logging.getLogger(__name__)
 
 
 class McpDoor:
@@ -51,11 +54,16 @@ class McpDoor:
         """Serve until it is over."""
         try:
             module = await to_thread.run_sync(import_module, "api.mcp_server")
-        except Exception as error:  # noqa: BLE001 - told to whoever waits; the next one tries again
-            self._server = None
-            begun.set_exception(error)
-            return
-        server = module.McpServer(self._answering, self._hosts)
-        async with server.serving():
-            begun.set_result(server)
-            await self._over.wait()
+            server = module.McpServer(self._answering, self._hosts)
+            async with server.serving():
+                begun.set_result(server)
+                await self._over.wait()
+        except Exception as error:  # noqa: BLE001 - told to whoever waits
+            if begun.done():
+                _LOG.warning("the MCP server has ended: %s", type(error).__name__)
+            else:
+                begun.set_exception(error)
+        finally:
+            # Whoever comes next begins another.
+            if self._server is begun:
+                self._server = None
