@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import subprocess
 import sys
 import threading
@@ -124,6 +125,8 @@ def _serve(config: uvicorn.Config) -> int:
 class _Workers(Multiprocess):
     """Processes that serve; one that dies is told of, and told twice to stop all end at once."""
 
+    _at_once = False
+
     def keep_subprocess_alive(self) -> None:
         """Put another in the place of each that has died or hangs."""
         before = list(self.processes)
@@ -135,10 +138,21 @@ class _Workers(Multiprocess):
                     gone.pid, gone.exitcode,
                 )  # fmt: skip
 
+    def handle_term(self) -> None:
+        """Stop, or at once if told before."""
+        self._at_once = self.should_exit.is_set()
+        super().handle_term()
+
+    def handle_int(self) -> None:
+        """Stop, or at once if told before."""
+        self._at_once = self.should_exit.is_set()
+        super().handle_int()
+
     def join_all(self) -> None:
         """Wait until all have ended."""
         while any(each.process.is_alive() for each in self.processes):
-            if self.signal_queue:
+            # Others than these two, such as of a window that changes, tell nothing now.
+            if self._at_once or {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
                 for each in self.processes:
                     each.process.kill()
             time.sleep(_ENDED_EVERY_S)
