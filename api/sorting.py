@@ -86,4 +86,4 @@ class Sorting:
         out = TriageOut.of(told, answerer.generation.info, None)
         whole = out.model_dump(mode="json", exclude={"similar"})
         found = Findings(out.intent, out.priority, out.country, out.language, whole)
-        await self._desk.beside(partial(self._desk.handling.sort, ticket_id, found))
+        await self._desk.beside(partial(self._desk.handling.sort, ticket_id, found, once=not anew))

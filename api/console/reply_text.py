@@ -17,13 +17,12 @@ def place(citation: Mapping[str, Any]) -> str:
     return " › ".join(dict.fromkeys(each for each in named if each)) or citation["document_id"]
 
 
-def reply_text(triage: Mapping[str, Any] | None, texts: PageTexts, contact: str) -> str:
+def reply_text(triage: Mapping[str, Any] | None, texts: PageTexts) -> str:
     """Write the draft of a ticket as a reply.
 
     Args:
         triage: What triage found; None: nobody has sorted the ticket.
         texts: In the language of who asked.
-        contact: Address of the helpdesk itself, which is no next step in its own reply.
 
     Returns:
         Statements with their markers and the list of sources; where the draft abstains what
@@ -38,9 +37,11 @@ def reply_text(triage: Mapping[str, Any] | None, texts: PageTexts, contact: str)
     if draft["reason"] not in _OPEN:
         said.append(draft["text"])
     step, whom = draft["next_step"], triage["contact"]
-    if whom and not (step and step["email"] and step["email"] == whom["address"]):
+    # No contact point that triage does not name, nor ourselves.
+    named = step and step["email"] and (whom is None or step["email"] != whom["address"])
+    if whom and (named or not (step and step["email"])):
         said.append(": ".join(each for each in (whom["name"], whom["address"]) if each))
-    if step and step["email"] != contact and step["text"] not in draft["text"]:
+    if step and not named and step["text"] not in draft["text"]:
         said.append("\n".join(each for each in (step["text"], step["url"]) if each))
     return "\n\n".join(each.strip() for each in said)
 

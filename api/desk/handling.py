@@ -153,10 +153,15 @@ class Handling:
             ticket = _held(connection, by, seen)
             return _stored(connection, replace(ticket, **values), by.who, "change", ticket)
 
-    def sort(self, ticket_id: str, found: Findings) -> None:
+    def sort(self, ticket_id: str, found: Findings, *, once: bool = False) -> None:
         """Set what triage found of a ticket; what people have said of it stands.
 
         Its version stays: nobody who works on it has to be told.
+
+        Args:
+            ticket_id: Which.
+            found: By triage.
+            once: Leave it as it is where another process has sorted it meanwhile.
 
         Raises:
             NoSuchTicket: Nobody knows it.
@@ -166,6 +171,8 @@ class Handling:
             ticket = locked(connection, ticket_id)
             if ticket is None:
                 raise NoSuchTicket
+            if once and ticket.triage is not None:
+                return
             changed = replace(
                 ticket,
                 triage=found.triage,

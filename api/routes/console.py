@@ -192,8 +192,9 @@ async def sort(ticket_id: str, request: Request, visitor: SignedIn) -> Response:
     sorting: Sorting = request.app.state.sorting
     read = partial(desk.tickets.read, visitor.actor, ticket_id)
     try:
-        await desk.beside(read)
-        await sorting.sort(ticket_id, anew=True)
+        # One that another version has sorted otherwise.
+        anew = (await desk.beside(read)).ticket.triage is not None
+        await sorting.sort(ticket_id, anew=anew)
         case = await desk.beside(read)
     except HelpdeskError as error:
         return _kept(request, visitor, error, typed.texts())
@@ -311,7 +312,7 @@ async def _shown(
 
 def _draft(request: Request, ticket: Ticket) -> str:
     site: Page = request.app.state.services.page
-    return reply_text(readable(ticket).triage, site.texts(ticket.language, ""), site.contact)
+    return reply_text(readable(ticket).triage, site.texts(ticket.language, ""))
 
 
 async def _similar(desk: Desk, by: Actor, ticket: Ticket) -> Sequence[Ticket]:

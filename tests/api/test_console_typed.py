@@ -37,6 +37,12 @@ _ABSTAINED = {"status": "abstained", "text": "Nada.", "reason": "no_evidence", "
             "Agradecemos.\n\nMirror Group: group@pt.example",
         ),
         ({}, {"name": "Mirror Group", "address": None}, "Agradecemos.\n\nMirror Group"),
+        # Triage has found that no contact point answers such things.
+        (
+            {"next_step": {**_STEP, "text": "Veja group@pt.example", "email": "group@pt.example"}},
+            None,
+            "Agradecemos.",
+        ),
         (
             {"next_step": {**_STEP, "text": "Veja group@pt.example", "email": "group@pt.example"}},
             {"name": "Mirror Group", "address": "group@pt.example"},
@@ -48,8 +54,8 @@ def test_a_draft_that_abstains_says_whom_to_ask_and_never_ourselves(
     draft: dict[str, Any], contact: dict[str, Any] | None, said: str
 ) -> None:
     triage = {"draft": {**_ABSTAINED, **draft}, "contact": contact}
-    assert reply_text(triage, _TEXTS, shelf.CONTACT) == said
-    assert reply_text(None, _TEXTS, shelf.CONTACT) == ""
+    assert reply_text(triage, _TEXTS) == said
+    assert reply_text(None, _TEXTS) == ""
 
 
 _FIELD = st.sampled_from(

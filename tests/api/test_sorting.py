@@ -99,6 +99,9 @@ def test_a_ticket_is_sorted_once(build: Build) -> None:
     assert client.portal.call(client.app.state.sorting.sort, ticket.ticket_id)  # type: ignore
     case = desk.tickets.read(STAFF, ticket.ticket_id)
     assert [each.action for each in case.history] == ["open", "sort"]
+    # Nor by another process that had begun before.
+    desk.handling.sort(ticket.ticket_id, Findings("elsi", "low", None, "en", {}), once=True)
+    assert desk.tickets.read(STAFF, ticket.ticket_id) == case
 
 
 def test_personal_data_stand_in_the_ticket_only_and_not_in_why_it_was_sorted(build: Build) -> None:
