@@ -57,7 +57,6 @@ def _statuses(address: str, times: int) -> Counter[int]:
     )
 
 
-@pytest.mark.long
 def test_workers_count_together_are_replaced_and_end_with_their_parent(
     real_store: Store, tmp_path: Path
 ) -> None:
