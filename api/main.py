@@ -49,8 +49,8 @@ def create_app() -> FastAPI:
     """Build the app from the environment."""
     settings, own = read_settings(Settings), read_settings(ApiSettings)
     # Each worker process begins here.
-    logs.install(own.server.log)
     waste_little()
+    logs.install(own.server.log)
     if own.server.workers == 1:
         end_at_once_when_told_twice()
     else:

@@ -12,7 +12,7 @@ _LARGE = 2**20
 
 
 def waste_little() -> None:
-    """Have few heaps, and large blocks apart from them; to be called before threads begin.
+    """Have few heaps, and large blocks apart from them; to be called before many threads work.
 
     By itself glibc gives each thread a heap of its own, up to eight for a core, and keeps what was
     freed in each; once an array of some megabytes was freed it takes the next one from a heap,
