@@ -78,7 +78,9 @@ def visits(browser: Browser, host: HostSite, helpdesk: str) -> Iterator[Callable
     begun: list[Visit] = []
 
     def begin(**profile: Any) -> Visit:
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 800}, **profile})
+        # A browser lets a page copy after a press by itself; one without its frame is asked.
+        usual = {"viewport": {"width": 1000, "height": 800}, "permissions": ["clipboard-write"]}
+        context = browser.new_context(**{**usual, **profile})
         context.set_default_timeout(10_000)
         begun.append(Visit(context.new_page(), host, helpdesk))
         return begun[-1]
