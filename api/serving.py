@@ -71,7 +71,7 @@ def serve(server: ApiSettings, core: Settings) -> int:
         print("No index yet: building one from the starter corpus.", flush=True)
         # A door's work is done by its own command; doors never import one another.
         command = [sys.executable, "-m", "ingest", "run", "--source", "articles"]
-        built = subprocess.run(command, check=False)  # noqa: S603 - fixed words
+        built = subprocess.run(command, check=False, preexec_fn=end_with_parent)  # noqa: S603
         if built.returncode and store.current() is None:
             return 1
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
