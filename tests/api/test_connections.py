@@ -185,9 +185,9 @@ def test_a_body_that_is_none_after_a_good_head_ends_the_connection(address: Addr
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
 def unhurried(request: pytest.FixtureRequest) -> Iterator[Address]:
-    """A server that waits half a second for who does not read."""
+    """A server that waits a second for who does not read."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connections, "READ_S", 0.5)
+        patch.setattr(connections, "READ_S", 1)
         with _serving(loop=request.param) as found:
             yield found
 
@@ -219,7 +219,7 @@ def test_who_does_not_read_the_reply_is_not_waited_for(
     unhurried: Address, how: str, ending: str
 ) -> None:
     with _asking(unhurried, how, ending) as connection:
-        time.sleep(2)
+        time.sleep(3)
         assert _received(connection) < LONG
     assert _fine(unhurried)
 
@@ -228,8 +228,8 @@ def test_who_does_not_read_the_reply_is_not_waited_for(
 def test_who_reads_the_reply_slowly_gets_all_of_it(unhurried: Address, how: str) -> None:
     began = time.monotonic()
     with _asking(unhurried, how) as connection:
-        assert _received(connection, 0.01) > LONG
-    assert time.monotonic() - began > 1
+        assert _received(connection, 0.02) > LONG
+    assert time.monotonic() - began > 2
 
 
 def test_connections_that_are_refused_are_counted_and_told_once_in_a_while(

@@ -102,7 +102,8 @@ def watched() -> Iterator[Watch]:
                 if process.pid in there:
                     continue
                 with suppress(psutil.Error):
-                    now += process.memory_info().rss
+                    # What it shares with its parent until it is another program is not its own.
+                    now += process.memory_full_info().uss
                     watch.workers.add(process.pid)
             # A process that is just being started counts as its parent for a moment.
             watch.memory = max(watch.memory, min(before, now))
